@@ -70,10 +70,9 @@ async fn serve(
     listener: TcpListener,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
-    let url = required(&config.database.project_url, "database.project_url")?;
-    let rows_pool = database::planned_once_pool(&config.database, url)?;
-    let rows_pool = TimedPool::new(rows_pool, config.database.response_timeout());
-    let prompt_pool = prompt_pool(config, url)?;
+    let rows_pool = pool(config, config.database.max_connections)?;
+    let prompt_pool = pool(config, config.projection.prompt_connections)?;
+    let reactor_pool = pool(config, config.reactor.connections)?;
     let ring = Arc::new(Ring::new(
         config.projection.ring_events_max,
         config.projection.ring_bytes_max,
@@ -85,16 +84,17 @@ async fn serve(
         Duration::from_millis(config.reactor.gone_after_ms),
         actions_stored.clone(),
     );
-    let senders = senders(config, roles, &prompt_pool, (&actions_stored, &present))?;
+    let senders = senders(config, roles, &reactor_pool, (&actions_stored, &present))?;
     let _presence = AbortOnDropHandle::new(tokio::spawn(presence.run()));
     let _waking = AbortOnDropHandle::new(tokio::spawn(wake(
         config,
         roles,
-        &prompt_pool,
+        &reactor_pool,
         &actions_stored,
     )));
     let workers = WorkerFactory {
         pool: rows_pool.clone(),
+        reactor_pool: reactor_pool.clone(),
         documents: documents(&config.redis)?,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
@@ -107,6 +107,7 @@ async fn serve(
     let _pools = AbortOnDropHandle::new(tokio::spawn(database::measure(vec![
         ("rows", PgPool::clone(&rows_pool)),
         ("prompt", PgPool::clone(&prompt_pool)),
+        ("reactors", PgPool::clone(&reactor_pool)),
     ])));
     let feed_started = ReadinessFlag::default();
     let blocked = Blocked::default();
@@ -151,16 +152,17 @@ async fn serve(
         needed("the feed", feed, shutdown),
         needed("the sending of actions", sending, shutdown),
     );
-    tokio::join!(rows_pool.close(), prompt_pool.close());
+    tokio::join!(rows_pool.close(), prompt_pool.close(), reactor_pool.close());
     served?;
     Ok(assignments.and(feed).and(sending)?)
 }
 
-/// A pool of its own for leases, the feed and due actions, which must not wait for connections that
-/// busy read models hold.
-fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
+/// A pool for one kind of work: the rows of read models; leases and the feed, which must not wait for connections that busy
+/// read models hold; or reactors and what they send, whose locked tables are no matter of read models.
+fn pool(config: &Config, max_connections: u32) -> Result<TimedPool, Error> {
+    let url = required(&config.database.project_url, "database.project_url")?;
     let settings = config::Database {
-        max_connections: config.projection.prompt_connections,
+        max_connections,
         ..config.database.clone()
     };
     let pool = database::planned_once_pool(&settings, url)?;
@@ -225,7 +227,7 @@ async fn run_assignments(
 /// Divides read models that have no shards yet, and registers reactors that are new.
 async fn prepare(workers: &WorkerFactory) -> sqlx::Result<()> {
     shards::actual(&workers.pool, &workers.shards).await?;
-    registration::register(&workers.pool, PROCESS_MANAGERS).await
+    registration::register(&workers.reactor_pool, PROCESS_MANAGERS).await
 }
 
 /// The senders of what is due: of commands where reactors run, and one of each effect where these are performed.

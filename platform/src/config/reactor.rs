@@ -13,6 +13,8 @@ use super::bounds::{at_most, longer_than, positive};
 #[serde(deny_unknown_fields)]
 pub struct Reactor {
     #[garde(custom(positive))]
+    pub connections: u32,
+    #[garde(custom(positive))]
     pub in_flight_max: usize,
     #[garde(custom(positive), custom(at_most("reactor.poll_max_ms", self.poll_max_ms)))]
     pub poll_ms: u64,

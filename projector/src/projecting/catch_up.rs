@@ -62,6 +62,7 @@ impl CatchUp {
         let pool = TimedPool::new(pool, config.database.response_timeout());
         let workers = WorkerFactory {
             pool: pool.clone(),
+            reactor_pool: pool.clone(),
             documents: None,
             shards: shards::configured(&config.projection)?,
             config: config.clone(),

@@ -21,6 +21,8 @@ use super::worker::Worker;
 pub(crate) struct WorkerFactory {
     /// Where rows are kept.
     pub(crate) pool: TimedPool,
+    /// Where reactors keep their actions and their checkpoints. What these wait for holds up no read model.
+    pub(crate) reactor_pool: TimedPool,
     /// Where documents are kept; `None` if Redis is not used.
     pub(crate) documents: Option<Documents>,
     /// The number of shards that the configuration wants.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tidemark_events::{Event, Recorded, samples};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::*;
 use crate::testing::Database;
@@ -163,6 +164,45 @@ async fn projectors_share_assignments_and_take_over_from_one_that_is_killed() {
     database.append(&log[5..]).await;
     wait_until_applied(&database, head).await;
     second.stop().await;
+}
+
+/// Reactors wait for the lock, and with them whatever else has its connections from the same pool.
+#[tokio::test]
+async fn a_lock_on_the_actions_of_reactors_delays_no_read_model() {
+    let database = Database::new("locked_actions").await;
+    let own = database.config(&[
+        ("TIDEMARK_PROJECTION__POLL_MS", "5"),
+        ("TIDEMARK_DATABASE__MAX_CONNECTIONS", "3"),
+        ("TIDEMARK_DATABASE__LOCK_TIMEOUT_MS", "60000"),
+        ("TIDEMARK_DATABASE__STATEMENT_TIMEOUT_MS", "60000"),
+        ("TIDEMARK_DATABASE__RESPONSE_TIMEOUT_MS", "70000"),
+        ("TIDEMARK_EXECUTOR__APPEND_TIMEOUT_MS", "70000"),
+    ]);
+    let projector = Running::start(own).await;
+    let log = events(1);
+    let (before, head) = (5, log.last().unwrap().position);
+    database.append(&log[..5]).await;
+    wait_until_applied(&database, before).await;
+    let mut locked = database.owner.begin().await.unwrap();
+    let lock = "lock table reactor_actions in access exclusive mode";
+    sqlx::raw_sql(lock).execute(&mut *locked).await.unwrap();
+    database.append(&log[5..]).await;
+    let applied = "select bool_and(position = $1) from checkpoints where read_model <> 'tally'";
+    let applied = async || {
+        let applied = sqlx::query_scalar(applied).bind(head);
+        let applied: bool = applied.fetch_one(&database.owner).await.unwrap();
+        applied
+    };
+    let all_applied = async {
+        while !applied().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = timeout(Duration::from_secs(20), all_applied).await;
+    in_time.expect("read models wait for the connections of reactors");
+    locked.rollback().await.unwrap();
+    wait_until_applied(&database, head).await;
+    projector.stop().await;
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ fn reactor(
     workers: &WorkerFactory,
     process_manager: &'static ProcessManager,
 ) -> (String, MakeReactor) {
-    let (pool, stored) = (workers.pool.clone(), workers.actions_stored.clone());
+    let (pool, stored) = (workers.reactor_pool.clone(), workers.actions_stored.clone());
     let make = move || -> Box<dyn Subscriber> {
         let (pool, stored) = (pool.clone(), stored.clone());
         Box::new(Reactor::new(pool, process_manager, stored))
