@@ -106,7 +106,7 @@ pub enum Health {
     /// The last term failed. The relay tries again by itself.
     Failing,
     /// Log and topics contradict each other. The relay publishes nothing until an operator has repaired
-    /// that.
+    /// that. One that stands by has no alarm of its own: the one that leads meets what is wrong.
     Alarm,
 }
 
@@ -149,8 +149,10 @@ impl Relay {
                 Err(error) if error.is_alarm() => self.settings.alarm_retry,
                 Err(_) => self.settings.retry,
             };
-            if let Err(error) = attempt {
-                self.report_failure(&error);
+            match attempt {
+                Ok(Attempt::Led) => {}
+                Ok(Attempt::StoodBy) => self.report_standing_by(),
+                Err(error) => self.report_failure(&error),
             }
             let pausing = async {
                 let _ = timeout(pause, shutdown.cancelled()).await;
@@ -263,6 +265,18 @@ impl Relay {
         if self.health.send_replace(Health::Healthy) != Health::Healthy {
             tracing::info!("the relay publishes again");
         }
+    }
+
+    /// Notes that another relay leads. What this one met in its last term may be repaired since, and it would not learn of it.
+    fn report_standing_by(&self) {
+        metrics::gauge!("tidemark_relay_alarm").set(0.0);
+        self.health.send_if_modified(|health| {
+            let had_alarm = *health == Health::Alarm;
+            if had_alarm {
+                *health = Health::Healthy;
+            }
+            had_alarm
+        });
     }
 
     /// Notes why a term ended, and logs it unless the last term had failed too.

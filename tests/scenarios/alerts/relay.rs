@@ -69,10 +69,14 @@ async fn a_relay_that_is_behind_or_finds_foreign_records_is_measured() {
     topics.publish(forged(&records, in_place_of)).await;
     let roles = ["--roles", "relay"];
     let relay = Process::listening("tidemark-command-api", &roles, &app.settings).await;
+    let other = Process::listening("tidemark-command-api", &roles, &app.settings).await;
     relay.measures(alarm, "", |it| it > 0.0).await;
+    other.measures(alarm, "", |it| it > 0.0).await;
     // Under the new timeline consumers can tell what follows from what is not in the log.
     fork(&app, &[]).await;
     let adopted = order(&app, &["relay", "adopt"]).await;
     assert!(adopted.status.success(), "{adopted:?}");
+    // One of them leads. The other stands by, and meets nothing that could tell it.
     relay.measures(alarm, "", |it| it == 0.0).await;
+    other.measures(alarm, "", |it| it == 0.0).await;
 }
