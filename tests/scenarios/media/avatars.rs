@@ -7,7 +7,7 @@ use image::ImageFormat;
 use serde_json::{Value, json};
 use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::{noise, picture};
-use tidemark_tests::{App, User, eventually};
+use tidemark_tests::{App, Process, User, eventually};
 use uuid::Uuid;
 
 use super::resumed::{offset, open_for, send};
@@ -175,14 +175,35 @@ async fn an_avatar_that_was_altered_in_the_store_is_not_sent() {
     let truncated = sealed[..HEADER + 2 * CHUNK].to_vec();
     let mut other_key = sealed.clone();
     other_key[40] ^= 1;
-    for altered in [swapped, truncated, other_key] {
+    let mut other_end = sealed.clone();
+    *other_end.last_mut().unwrap() ^= 1;
+    let process = Process::query_api(&app.settings).await;
+    let reader = app.client.via_query_api(&process.url);
+    let failures = async || {
+        let failures = process.measured("tidemark_media_store_failures_total");
+        failures.await.into_values().sum::<f64>()
+    };
+    let mut reported = failures().await;
+    for (what, altered, is_known_before) in [
+        ("swapped", swapped, false),
+        ("truncated", truncated, false),
+        ("without a chunk", sealed[..HEADER].to_vec(), false),
+        ("another end", other_end, false),
+        ("another key", other_key, true),
+        ("a part of the header", sealed[..50].to_vec(), true),
+    ] {
         fs::write(&place, altered).unwrap();
         // What is wrong is known before the answer begins, or while it is sent, and then the connection breaks off.
-        let request = app.client.query(&format!("/v1/media/{id}/full"));
-        if let Ok(answer) = request.send().await {
-            let is_refused = answer.status().is_server_error();
-            assert!(is_refused || answer.bytes().await.is_err());
+        let request = reader.query(&format!("/v1/media/{id}/full"));
+        if is_known_before {
+            let refused = Answer::to(request).await;
+            refused.problem(503, "media_store_unavailable");
+        } else if let Ok(answer) = request.send().await {
+            let is_refused = answer.status() == 503;
+            assert!(is_refused || answer.bytes().await.is_err(), "{what}");
         }
+        let before = std::mem::replace(&mut reported, failures().await);
+        assert!(reported > before, "{what}: {before} {reported}");
     }
     fs::write(&place, sealed).unwrap();
     let whole = full(&app, id, "none").await.bytes().await.unwrap();

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use bytes::BytesMut;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
-use tidemark_event_store::{SEALED_HEADER_BYTES, SealedFile, SubjectKey};
+use tidemark_event_store::{SEALED_HEADER_BYTES, SealError, SealedFile, SubjectKey};
 use tidemark_events::MediaId;
 use tidemark_events::media::media::StoredVariant;
 use tidemark_platform::http::Problem;
@@ -36,9 +36,11 @@ pub(super) async fn read(
         .map_err(unavailable)?;
     let name = picture.variant.sealed_as(id);
     let bytes = picture.bytes.unsigned_abs();
-    let file = key
-        .open_file(&name, &header.concat(), bytes)
-        .map_err(Problem::internal)?;
+    let file = key.open_file(&name, &header.concat(), bytes);
+    let file = file.map_err(|error| match error {
+        SealError::Broken => unavailable(StoreError::Altered),
+        SealError::KeyLength | SealError::Storage(_) => Problem::internal(error).into(),
+    })?;
     let chunks = file.chunks_of(&range).map_err(Problem::internal)?;
     let sealed = store.read(id.0, &picture.sha256, chunks.sealed);
     let opening = Opening {
@@ -70,29 +72,26 @@ impl Opening<BoxStream<'static, Result<Bytes, StoreError>>> {
     /// The plain bytes. If they are not what was sealed, the answer breaks off, since it has begun.
     fn chunks(self) -> impl Stream<Item = io::Result<Bytes>> {
         futures::stream::try_unfold(self, |mut opening| async move {
-            let chunk = opening.next().await?;
+            let chunk = opening.next().await.map_err(|error| {
+                error.report();
+                io::Error::other(error)
+            })?;
             Ok(chunk.map(|chunk| (chunk, opening)))
         })
     }
 
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         if self.left == 0 {
             return Ok(None);
         }
         let chunk_bytes = self.file.chunk_bytes(self.position);
         while self.waiting.len() < chunk_bytes {
-            match self.sealed.next().await {
-                Some(Ok(bytes)) => self.waiting.extend_from_slice(&bytes),
-                Some(Err(error)) => {
-                    error.report();
-                    return Err(io::Error::other(error));
-                }
-                None => return Err(io::ErrorKind::UnexpectedEof.into()),
-            }
+            let bytes = self.sealed.next().await.ok_or(StoreError::Altered)??;
+            self.waiting.extend_from_slice(&bytes);
         }
         let sealed = self.waiting.split_to(chunk_bytes);
         let opened = self.file.open_chunk(self.position, &sealed);
-        let mut plain = Bytes::from(opened.map_err(io::Error::other)?);
+        let mut plain = Bytes::from(opened.map_err(|_| StoreError::Altered)?);
         let _before = plain.split_to(self.before.min(plain.len()));
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
         plain.truncate(left);
