@@ -4,14 +4,13 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
-use crate::http::tus::{UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_OFFSET};
+use crate::http;
 use crate::http::{EntityTags, Problem, elements, weakened, weighted};
-use crate::{http, tidemark};
 
 /// The one coding that we compress with.
 const GZIP: &str = "gzip";
@@ -63,19 +62,12 @@ impl Conditions {
     /// The problem to answer if the document is not as the client wants it.
     pub(super) fn apply(self, response: &mut Response) -> Result<(), Problem> {
         let is_document = response.status() == StatusCode::OK;
+        let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
         let tag = response.headers().get(ETAG).cloned();
-        if is_document && let Err(problem) = self.check(tag.as_ref()) {
-            let of_document = [
-                CONTENT_ENCODING,
-                ETAG,
-                tidemark::HEADER,
-                UPLOAD_OFFSET,
-                UPLOAD_LENGTH,
-                UPLOAD_EXPIRES,
-            ];
-            for name in of_document {
-                response.headers_mut().remove(name);
-            }
+        if (is_document || is_part)
+            && let Err(problem) = self.check(tag.as_ref())
+        {
+            leave_document_out(response.headers_mut());
             return Err(problem);
         }
         let Some(tag) = tag else {
@@ -94,7 +86,7 @@ impl Conditions {
         Ok(())
     }
 
-    /// Checks the tag of the plain document. What has no tag is as wanted only if anything is.
+    /// Checks the tag of the plain document, also where only a part of it is sent: that comes before `Range` (RFC 9110, section 13.2.2). What has no tag is as wanted only if anything is.
     fn check(&self, tag: Option<&HeaderValue>) -> Result<(), Problem> {
         let is_wanted = match self.wanted.as_ref().map_err(Problem::clone)? {
             None | Some(EntityTags::Any) => true,
@@ -104,5 +96,16 @@ impl Conditions {
         is_wanted
             .then_some(())
             .ok_or_else(|| Problem::precondition_failed(detail))
+    }
+}
+
+/// Removes what an answer says of its document, such as for how long it may be kept. What it says to browsers of other origins stays.
+fn leave_document_out(headers: &mut HeaderMap) {
+    let is_of_document =
+        |name: &HeaderName| *name != VARY && !name.as_str().starts_with("access-control-");
+    let of_document = headers.keys().filter(|name| is_of_document(name));
+    let of_document: Vec<_> = of_document.cloned().collect();
+    for name in of_document {
+        headers.remove(name);
     }
 }

@@ -152,3 +152,42 @@ async fn one_range_of_a_picture_is_answered_and_one_beyond_its_end_refused() {
         assert_eq!(response.unwrap().status(), status);
     }
 }
+
+/// RFC 9110, section 13.2.2: `If-Match` comes first.
+#[tokio::test]
+async fn a_picture_that_is_not_wanted_is_refused_and_the_refusal_kept_by_nobody() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let id = market.picture().await;
+    app.settle().await;
+    let path = format!("/v1/media/{id}/full");
+    let whole = app.client.query(&path).send().await.unwrap();
+    let tag = whole.headers()["etag"].to_str().unwrap();
+    for ranged in [false, true] {
+        let client = if ranged {
+            app.client.with("range", "bytes=0-1")
+        } else {
+            app.client.clone()
+        };
+        for (wanted, status, code) in [
+            ("\"x\"", 412, "precondition_failed"),
+            ("x", 400, "invalid_if_match"),
+        ] {
+            let refused = client.with("if-match", wanted).query(&path);
+            let refused = Answer::to(refused).await;
+            refused.problem(status, code);
+            assert_eq!(refused.header("cache-control"), "no-store");
+            for name in [
+                "etag",
+                "content-disposition",
+                "content-range",
+                "accept-ranges",
+            ] {
+                assert_eq!(refused.header(name), "", "{name}");
+            }
+        }
+        let wanted = client.with("if-match", tag).query(&path).send().await;
+        let status = if ranged { 206 } else { 200 };
+        assert_eq!(wanted.unwrap().status(), status);
+    }
+}
