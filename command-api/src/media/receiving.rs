@@ -10,9 +10,9 @@ use tidemark_platform::http::{Problem, body_timeout, unreadable_body};
 use tidemark_platform::media_store::MediaStore;
 use tokio::time::Instant;
 
-use super::Media;
 use super::parts::Upload;
 use super::problems::{inspected_too_much, too_large};
+use super::{Media, quota};
 use crate::admission::{Permit, Share};
 
 /// The right to send bytes.
@@ -96,8 +96,13 @@ impl Receiving {
         BytesMut::with_capacity(self.part_bytes().min(total))
     }
 
-    pub(super) const fn parts_max(&self) -> u64 {
-        self.media.settings.parts_per_upload_max
+    /// The most parts of an upload of so many bytes. A part takes the disk what a file takes, however small it is, and all of them
+    /// no more than what the upload counts.
+    pub(super) fn parts_max(&self, total: u64) -> u64 {
+        let settings = &self.media.settings;
+        let file = settings.file_overhead_bytes.unsigned_abs().max(1);
+        let counted = total.saturating_add(quota(settings).overhead.unsigned_abs());
+        settings.parts_per_upload_max.min(counted / file)
     }
 
     pub(super) const fn store(&self) -> &MediaStore {

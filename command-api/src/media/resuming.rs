@@ -230,7 +230,7 @@ impl Resuming {
         let rest = self.total.saturating_sub(self.offset + bytes as u64);
         let parts = self.parts + 1 + rest.div_ceil(part_bytes);
         let is_small = bytes > 0 && (bytes as u64) < part_bytes && rest > 0;
-        !is_small || self.progress.is_complete || parts <= self.receiving.parts_max()
+        !is_small || self.progress.is_complete || parts <= self.receiving.parts_max(self.total)
     }
 
     /// Keeps a part behind those that are kept, unless it is of the last one, which was sent again. No two requests can keep one at

@@ -46,3 +46,28 @@ async fn an_upload_has_few_parts_and_can_always_be_completed() {
     }
     assert_eq!(app.database.count_of("media.stored").await, 1);
 }
+
+/// Each part is a file, which takes the disk more than a byte.
+#[tokio::test]
+async fn the_parts_of_an_upload_take_no_more_of_a_disk_than_it_counts() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let file = noise(18, 18);
+    assert!((900..4_096).contains(&file.len()), "{}", file.len());
+    let path = open(seller, file.len()).await;
+    let mut at = 0;
+    let refused = loop {
+        let sent = send(seller, &path, at, &file[at..=at]).await;
+        if sent.status != 204 {
+            break sent;
+        }
+        at += 1;
+        assert!(at < 10, "the upload has very many parts");
+    };
+    refused.problem(422, "upload_pieces_too_small");
+    // As many as the files that it counts, with room for the rest.
+    assert_eq!((at, kept_parts(&app)), (5, 5));
+    send(seller, &path, at, &file[at..]).await.ok();
+    assert_eq!(app.database.count_of("media.stored").await, 1);
+}
