@@ -191,3 +191,45 @@ async fn a_picture_that_is_not_wanted_is_refused_and_the_refusal_kept_by_nobody(
         assert_eq!(wanted.unwrap().status(), status);
     }
 }
+
+/// Else they would count for ever.
+#[tokio::test]
+async fn pictures_of_a_product_that_is_over_can_be_taken_away_and_deleted() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let (withdrawn, sold) = (market.listed().await, market.listed().await);
+    for (product, code) in [(withdrawn, "product_withdrawn"), (sold, "product_sold")] {
+        let (front, back) = (market.picture().await, market.picture().await);
+        market.show(product, &[front, back]).await.ok();
+        if product == withdrawn {
+            let withdraw = format!("/v1/products/{product}/withdraw");
+            seller.post_empty(&withdraw).await.ok();
+        } else {
+            let terms = json!({"buy_now_price": 9_000});
+            let terms = market.terms(product, terms).await;
+            let auction = seller.post("/v1/auctions", &terms).await.ok().id();
+            let buy_now = format!("/v1/auctions/{auction}/buy-now");
+            app.user().await.post_empty(&buy_now).await.ok();
+        }
+        let delete = format!("/v1/media/{front}/delete");
+        let refused = seller.post_empty(&delete).await;
+        refused.problem(409, "media_shown");
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.contains(&product.to_string()), "{detail}");
+        let other = market.picture().await;
+        market
+            .show(product, &[back, other])
+            .await
+            .problem(409, code);
+        let path = format!("/v1/products/{product}/pictures");
+        let video = json!({"pictures": [], "video": "https://videos.example/1"});
+        seller.post(&path, &video).await.problem(409, code);
+        let taken = market.show(product, &[back]).await.ok();
+        seller.post_empty(&delete).await.ok();
+        let reader = seller.with_tidemark(taken.tidemark());
+        let document = reader.get(&format!("/v1/products/{product}")).await.ok();
+        assert_eq!(document.body["pictures"][0]["media_id"], json!(back));
+        market.show(product, &[]).await.ok();
+    }
+}

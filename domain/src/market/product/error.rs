@@ -64,12 +64,12 @@ impl Reason for Error {
             Self::Withdrawn => Code {
                 name: "product_withdrawn",
                 meaning: "The seller withdrew the product, which cannot be undone.",
-                what_to_do: "Draft it again as another product.",
+                what_to_do: "Draft it again as another product. Its pictures can be taken away, and nothing else of it be changed.",
             },
             Self::Sold => Code {
                 name: "product_sold",
                 meaning: "The product was sold, which cannot be undone.",
-                what_to_do: "Draft another product.",
+                what_to_do: "Draft another product. The pictures of this one can be taken away, and nothing else of it be changed.",
             },
             Self::Auctioned => Code {
                 name: "product_already_auctioned",

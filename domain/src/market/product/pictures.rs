@@ -12,7 +12,8 @@ use crate::media::media;
 use crate::media::media::{Periods, Shown};
 use crate::{Command, Refusal, Stop, View, Write};
 
-/// Chooses the pictures and the video of a product anew, in place of those that it shows.
+/// Chooses the pictures and the video of a product anew, in place of those that it shows. Of one that was withdrawn or sold, they can
+/// only be taken away.
 #[derive(Clone, Debug)]
 pub struct ChoosePictures {
     /// The product.
@@ -38,13 +39,14 @@ impl Command for ChoosePictures {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let product_id = self.product_id;
         let (offer, status) = find_own(view, product_id)?;
+        let chosen: BTreeSet<_> = self.pictures.iter().copied().collect();
+        let only_takes_away = chosen.is_subset(&offer.pictures) && self.video.is_none();
         match status {
-            Status::Draft | Status::Listed => {}
-            Status::Withdrawn => return Err(Error::Withdrawn.into()),
-            Status::Sold => return Err(Error::Sold.into()),
+            Status::Withdrawn if !only_takes_away => return Err(Error::Withdrawn.into()),
+            Status::Sold if !only_takes_away => return Err(Error::Sold.into()),
+            Status::Draft | Status::Listed | Status::Withdrawn | Status::Sold => {}
         }
         let shown_by = ShownBy::Product { id: product_id.0 };
-        let chosen: BTreeSet<_> = self.pictures.iter().copied().collect();
         let mut writes = Vec::new();
         for media_id in offer.pictures.difference(&chosen) {
             writes.extend(media::detach(view, *media_id, shown_by, self.periods)?);

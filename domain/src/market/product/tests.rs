@@ -199,6 +199,35 @@ fn a_picture_that_is_chosen_no_longer_is_let_go() {
     assert_eq!(shown().when(choose(&[MEDIA])), Ok(again));
 }
 
+/// Else their bytes would count for ever.
+#[test]
+fn of_a_product_that_is_over_pictures_are_only_taken_away() {
+    let take_away = |pictures: &[MediaId]| ChoosePictures {
+        video: None,
+        ..choose(pictures)
+    };
+    for (over, code) in [
+        (
+            &["product.listed", "product.withdrawn"][..],
+            "product_withdrawn",
+        ),
+        (&["product.listed", "product.sold"], "product_sold"),
+    ] {
+        let shown = || {
+            let over = over.iter().map(|it| sample(it));
+            let shown = with_picture(["product.pictures_chosen"]);
+            shown.and([sample("media.attached")]).and(over)
+        };
+        let writes = shown().when(take_away(&[])).unwrap();
+        assert_eq!(writes[0], writes_of(["media.detached"])[0]);
+        shown().when(take_away(&[MEDIA])).unwrap();
+        let refused = |choice| shown().when(choice).unwrap_err().code.name;
+        assert_eq!(refused(choose(&[])), code, "another video");
+        let other = MediaId(Uuid::from_u128(99));
+        assert_eq!(refused(take_away(&[other])), code);
+    }
+}
+
 /// The event that something else shows the picture.
 fn shown_by(id: Uuid) -> AnyEvent {
     let mut event = sample("media.attached");

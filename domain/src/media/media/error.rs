@@ -1,6 +1,7 @@
 //! The reasons for which commands on media are refused.
 
 use tidemark_events::Timestamp;
+use tidemark_events::media::media::ShownBy;
 
 use crate::{Code, Reason, RefusalKind};
 
@@ -20,8 +21,8 @@ pub enum Error {
     #[error("the media were uploaded for something else")]
     OtherPurpose,
     /// Something shows the media.
-    #[error("something shows the media")]
-    Shown,
+    #[error("{} shows the media", name(*.0))]
+    Shown(ShownBy),
     /// The media are not to be deleted by this timer: something shows them, or did since.
     #[error("the media are kept")]
     Kept,
@@ -39,7 +40,7 @@ impl Reason for Error {
             Self::NotFound => RefusalKind::NotFound,
             Self::OtherPurpose => RefusalKind::Invalid,
             Self::UploadOver => RefusalKind::Gone,
-            Self::NotStored | Self::Shown | Self::Kept | Self::Removed | Self::NotDue(_) => {
+            Self::NotStored | Self::Shown(_) | Self::Kept | Self::Removed | Self::NotDue(_) => {
                 RefusalKind::Conflict
             }
         }
@@ -67,10 +68,10 @@ impl Reason for Error {
                 "The media were uploaded for something else, which decides on how large they may be and who sees them.",
                 "Upload the file again with the purpose that this asks for.",
             ),
-            Self::Shown => code(
+            Self::Shown(_) => code(
                 "media_shown",
                 "Something shows the media already, and only one thing can.",
-                "Take them away there first, or upload the file again.",
+                "Choose others or none for what `detail` names, be it a product that was withdrawn or sold, or upload the file again.",
             ),
             Self::Kept => code(
                 "media_kept",
@@ -96,6 +97,15 @@ impl Reason for Error {
         } else {
             None
         }
+    }
+}
+
+/// What shows media, as people read it.
+fn name(shown_by: ShownBy) -> String {
+    match shown_by {
+        ShownBy::Product { id } => format!("the product {id}"),
+        ShownBy::Category { id } => format!("the category {id}"),
+        ShownBy::User { id } => format!("the user {id}"),
     }
 }
 

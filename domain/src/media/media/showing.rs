@@ -2,6 +2,7 @@
 
 use tidemark_events::media::media::{Event, Purpose, ShownBy};
 use tidemark_events::{MediaId, Moment, Timestamp, UserId};
+use uuid::Uuid;
 
 use super::{Error, File, Media, Periods, Upload, find_own, own_refusals};
 use crate::decision::refusals;
@@ -44,7 +45,7 @@ pub(crate) fn attach(
         return Err(Error::OtherPurpose.into());
     }
     let write = match file.shown_by {
-        Some(other) if other != shown_by => return Err(Error::Shown.into()),
+        Some(other) if other != shown_by => return Err(Error::Shown(other).into()),
         Some(_) => None,
         None => Some(Write::event(
             media_id.0,
@@ -62,13 +63,16 @@ pub(crate) fn attach(
     })
 }
 
+/// That something shows media, whatever it is.
+const SHOWN: Error = Error::Shown(ShownBy::Product { id: Uuid::nil() });
+
 /// How [`attach`] refuses.
 pub(crate) fn attach_refusals() -> Vec<Refusal> {
     refusals([
         Error::NotFound,
         Error::NotStored,
         Error::OtherPurpose,
-        Error::Shown,
+        SHOWN,
     ])
 }
 
@@ -108,16 +112,16 @@ impl Command for Delete {
     }
 
     fn refusals() -> Vec<Refusal> {
-        let own = refusals([Error::NotStored, Error::Shown]);
+        let own = refusals([Error::NotStored, SHOWN]);
         [own_refusals(), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         match find_own(view, self.media_id)? {
-            (_, Media::Stored(file)) if file.shown_by.is_none() => {
-                delete(view, self.media_id, file, self.periods)
-            }
-            (_, Media::Stored(_)) => Err(Error::Shown.into()),
+            (_, Media::Stored(file)) => match file.shown_by {
+                Some(shown_by) => Err(Error::Shown(shown_by).into()),
+                None => delete(view, self.media_id, file, self.periods),
+            },
             (_, Media::None | Media::Uploading(_) | Media::Over { .. } | Media::Removed) => {
                 Err(Error::NotStored.into())
             }
