@@ -165,7 +165,8 @@ event_field! {
 #[serde(rename_all = "snake_case")]
 #[schema(as = UploadEnd, example = "expired")]
 pub enum EndReason {
-    /// What arrived was no picture that is taken, or the store has lost some of it.
+    /// What arrived was no picture that is taken, or has more bytes as it is kept than its user may have, or the store has lost some
+    /// of it.
     Rejected,
     /// The user gave it up.
     Aborted,

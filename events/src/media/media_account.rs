@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{MediaId, UserId};
+use crate::{MediaId, Moment, Stored, UserId};
 
 id! {
     /// The id of the media account of a user.
@@ -47,7 +47,21 @@ events! {
             /// The bytes of all its variants.
             bytes: i64,
         },
-        /// The upload came to nothing, or what was stored was deleted, so that it counts no longer.
+        /// What was stored was deleted, and counts until its bytes are removed.
+        #[serde(rename = "media_account.media_deleted")]
+        MediaDeleted {
+            /// The account.
+            media_account_id: MediaAccountId,
+            /// The user.
+            user_id: UserId,
+            /// What was deleted.
+            media_id: MediaId,
+            /// The bytes of all its variants.
+            bytes: i64,
+            /// Its bytes are removed then.
+            remove_at: Stored<Moment>,
+        },
+        /// The upload came to nothing, or the bytes of what was deleted were removed, so that it counts no longer.
         #[serde(rename = "media_account.released")]
         Released {
             /// The account.
@@ -65,7 +79,7 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{MEDIA, MEDIA_ACCOUNT, SELLER};
+    use crate::samples::{MEDIA, MEDIA_ACCOUNT, SELLER, moment};
 
     vec![
         Event::Reserved {
@@ -79,6 +93,13 @@ pub(crate) fn samples() -> Vec<Event> {
             user_id: SELLER,
             media_id: MEDIA,
             bytes: 120_000,
+        },
+        Event::MediaDeleted {
+            media_account_id: MEDIA_ACCOUNT,
+            user_id: SELLER,
+            media_id: MEDIA,
+            bytes: 120_000,
+            remove_at: moment(864_000).into(),
         },
         Event::Released {
             media_account_id: MEDIA_ACCOUNT,

@@ -5,37 +5,103 @@ use std::time::Duration;
 use futures::SinkExt;
 use image::ImageFormat;
 use reqwest::Method;
-use tidemark_tests::App;
+use serde_json::json;
 use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::{UPLOADS, noise, picture};
+use tidemark_tests::{App, Client, eventually};
+use uuid::Uuid;
 
+use super::resumed::{open_for, send};
+use super::routes::KEEPER;
+use super::uploads::files;
+
+/// Has a seller upload pictures of this file until there is no room for another one. Returns the first.
+async fn fill(seller: &Client, file: &[u8]) -> Uuid {
+    let first = seller.upload("image/png", file.to_vec()).await.ok().id();
+    for _ in 0..20 {
+        let next = seller.upload("image/png", file.to_vec()).await;
+        if next.status != 201 {
+            next.problem(409, "media_quota_exceeded");
+            return first;
+        }
+    }
+    panic!("there is room for all")
+}
+
+async fn delete(seller: &Client, media: Uuid) {
+    let path = format!("/v1/media/{media}/delete");
+    seller.post_empty(&path).await.ok();
+}
+
+/// Else the disk would hold all that a user uploads and deletes again in the time for which bytes are kept.
 #[tokio::test]
-async fn a_user_has_a_quota_and_gets_it_back_by_deleting() {
+async fn deleted_media_count_until_their_bytes_are_removed() {
     let app = App::builder()
         .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", "20000")
         .set("TIDEMARK_MEDIA__FILE_OVERHEAD_BYTES", "0")
         .start()
         .await;
-    let market = app.market().await;
+    let (greedy, modest) = (app.seller().await, app.seller().await);
     let file = picture(90, 90, ImageFormat::Png);
-    let first = market
-        .seller
-        .upload("image/png", file.clone())
-        .await
-        .ok()
-        .id();
-    let mut last = market.seller.upload("image/png", file.clone()).await;
-    for _ in 0..20 {
-        if last.status != 201 {
-            break;
-        }
-        last = market.seller.upload("image/png", file.clone()).await;
-    }
-    last.problem(409, "media_quota_exceeded");
-    let delete = format!("/v1/media/{first}/delete");
-    market.seller.post_empty(&delete).await.ok();
-    market.seller.upload("image/png", file.clone()).await.ok();
-    app.seller().await.upload("image/png", file).await.ok();
+    let first = fill(&greedy, &file).await;
+    let kept = files(&app);
+    delete(&greedy, first).await;
+    let refused = greedy.upload("image/png", file.clone()).await;
+    refused.problem(409, "media_quota_exceeded");
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("count until they are removed"), "{detail}");
+    let remove_at = sqlx::query_scalar::<_, String>(
+        "select data ->> 'remove_at' from events where type = 'media.deleted'",
+    );
+    let remove_at = remove_at.fetch_one(&app.database.pool).await.unwrap();
+    assert_eq!(refused.body["retry_at"], json!(remove_at));
+    assert_eq!(files(&app), kept, "what was refused leaves nothing");
+    modest.upload("image/png", file).await.ok();
+}
+
+#[tokio::test]
+async fn a_user_has_a_quota_and_gets_it_back_when_what_was_deleted_is_removed() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", "20000")
+        .set("TIDEMARK_MEDIA__FILE_OVERHEAD_BYTES", "0")
+        .set("TIDEMARK_MEDIA__REMOVAL_S", "0")
+        .relay()
+        .projector()
+        .queries()
+        .start()
+        .await;
+    let seller = app.seller().await;
+    let file = picture(90, 90, ImageFormat::Png);
+    let first = fill(&seller, &file).await;
+    delete(&seller, first).await;
+    eventually("room for another picture", || async {
+        let uploaded = seller.upload("image/png", file.clone()).await;
+        (uploaded.status == 201).then_some(())
+    })
+    .await;
+}
+
+/// A picture may have more bytes as it is kept than were uploaded.
+#[tokio::test]
+async fn an_upload_whose_picture_finds_no_room_is_over_and_leaves_nothing() {
+    let file = picture(90, 90, ImageFormat::Png);
+    let app = App::builder()
+        .set(
+            "TIDEMARK_MEDIA__PER_USER_BYTES_MAX",
+            (2 * file.len()).to_string(),
+        )
+        .set("TIDEMARK_MEDIA__FILE_OVERHEAD_BYTES", "0")
+        .start()
+        .await;
+    let user = app.user().await;
+    let path = open_for(&user, "avatar", file.len()).await;
+    let refused = send(&user, &path, 0, &file).await;
+    refused.problem(409, "media_quota_exceeded");
+    assert_eq!(files(&app), 0);
+    assert_eq!(app.database.count_of("media_account.released").await, 1);
+    let again = send(&user, &path, file.len(), b"").await;
+    again.problem(410, "upload_over");
+    assert_eq!(files(&app), 0);
 }
 
 #[tokio::test]
@@ -56,7 +122,7 @@ async fn slow_uploads_of_one_user_leave_room_for_those_of_others() {
         let sending = request.body(reqwest::Body::wrap_stream(body)).send();
         held.push((sender, tokio::spawn(sending)));
     }
-    tidemark_tests::eventually("both to be received", || async {
+    eventually("both to be received", || async {
         let opened = app.database.count_of("media.upload_opened").await;
         (opened == 2).then_some(())
     })
@@ -79,10 +145,11 @@ async fn a_user_has_a_number_of_media_however_small() {
     let file = picture(8, 8, ImageFormat::Png);
     let refused = seller.upload("image/png", file.clone()).await;
     refused.problem(409, "too_many_media");
-    seller
-        .post_empty(&format!("/v1/media/{first}/delete"))
-        .await
-        .ok();
+    delete(seller, first).await;
+    let refused = seller.upload("image/png", file.clone()).await;
+    refused.problem(409, "too_many_media");
+    let removed = format!("/v1/media/{first}/record-removal");
+    app.reactor(KEEPER).post_empty(&removed).await.ok();
     seller.upload("image/png", file).await.ok();
 }
 

@@ -199,7 +199,13 @@ pub(super) async fn store(
             // The key must still be there when it is put on record that something is sealed with it.
             submission.subject_keys = owner.into_iter().collect();
             let stored = app.executor.execute(submission).await;
-            clean_up(app, media, id).await;
+            match stored {
+                // Were it to go on, each further attempt would keep what is not counted.
+                Err(Error::Refused(_)) => {
+                    log_failure(end(app, media, caller, id, EndReason::Rejected).await);
+                }
+                Ok(_) | Err(_) => clean_up(app, media, id).await,
+            }
             Ok(stored?)
         }
         Err(Unstored::Rejected(problem)) => {

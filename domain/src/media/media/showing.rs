@@ -177,14 +177,16 @@ fn delete(
     file: &File,
     periods: Periods,
 ) -> Result<Vec<Write>, Stop> {
+    let (owner_id, bytes) = (file.owner_id, file.bytes);
+    let remove_at = Moment::nearest(view.now() + periods.removal).into();
     let deleted = Event::Deleted {
         media_id,
-        owner_id: file.owner_id,
-        remove_at: Moment::nearest(view.now() + periods.removal).into(),
+        owner_id,
+        remove_at,
     };
     Ok(vec![
         Write::event(media_id.0, deleted),
-        media_account::release(view, file.owner_id, media_id, file.bytes)?,
+        media_account::delete(view, owner_id, media_id, bytes, remove_at)?,
     ])
 }
 
@@ -217,7 +219,9 @@ impl Command for RecordRemoval {
                     media_id,
                     owner_id: *owner_id,
                 };
-                Ok(vec![Write::event(media_id.0, removed)])
+                let mut writes = vec![Write::event(media_id.0, removed)];
+                writes.extend(media_account::release_deleted(view, *owner_id, media_id)?);
+                Ok(writes)
             }
         }
     }

@@ -48,6 +48,10 @@ fn own_sample(event_type: &str) -> AnyEvent {
             media_account_id: id,
             ..
         }
+        | Event::MediaDeleted {
+            media_account_id: id,
+            ..
+        }
         | Event::Released {
             media_account_id: id,
             ..
@@ -123,6 +127,14 @@ const STORED: [&str; 4] = [
     "media.stored",
     "media_account.settled",
 ];
+const DELETED: [&str; 6] = [
+    "media.upload_opened",
+    "media_account.reserved",
+    "media.stored",
+    "media_account.settled",
+    "media.deleted",
+    "media_account.media_deleted",
+];
 
 #[test]
 fn an_upload_takes_its_bytes_from_the_quota_of_its_owner() {
@@ -142,10 +154,30 @@ fn an_upload_takes_its_bytes_from_the_quota_of_its_owner() {
     seller(STORED)
         .when(another(80_001))
         .refused("media_quota_exceeded");
-    seller(STORED)
-        .and(["media.deleted", "media_account.released"].map(own_sample))
+    // What was deleted counts until its bytes are removed.
+    let refused = seller(DELETED).when(another(80_001)).unwrap_err();
+    assert_eq!(refused.code.name, "media_quota_exceeded");
+    assert_eq!(refused.retry_at, Some(at(864_000)));
+    assert!(refused.detail.contains("120000 of them were deleted"));
+    seller(DELETED)
+        .and(["media.removed", "media_account.released"].map(own_sample))
         .when(another(200_000))
         .accepted();
+}
+
+/// It was so of all media once, and their events stay in the log.
+#[test]
+fn media_that_ceased_to_count_when_they_were_deleted_are_not_released_again() {
+    let deleted = ["media.deleted", "media_account.released"].map(own_sample);
+    let seller = || seller(STORED).and(deleted.clone());
+    let all = OpenUpload {
+        media_id: MediaId(Uuid::from_u128(99)),
+        ..open(200_000)
+    };
+    seller().when(all).accepted();
+    let record = RecordRemoval { media_id: MEDIA };
+    let removed = own_writes_of(["media.removed"]);
+    seller().by_service().when(record).writes(removed);
 }
 
 /// A picture may have more bytes as it is written anew than the file had.
@@ -187,8 +219,9 @@ fn a_user_has_a_number_of_media_however_small() {
         seller().when(one(1)).refused("too_many_media");
         seller().when(one(2)).accepted();
     }
-    seller(STORED)
-        .and(["media.deleted", "media_account.released"].map(own_sample))
+    seller(DELETED).when(one(1)).refused("too_many_media");
+    seller(DELETED)
+        .and(["media.removed", "media_account.released"].map(own_sample))
         .when(one(1))
         .accepted();
 }
@@ -327,7 +360,7 @@ fn media_that_nothing_shows_are_deleted_when_they_were_to_be() {
     };
     let at_time = |given: Given| given.at(at(172_800)).by_service();
     let writes = at_time(seller(STORED)).when(delete(172_800)).accepted();
-    assert_eq!(released(&writes), Some(120_000));
+    assert_eq!(released(&writes), None, "the bytes are still there");
     seller(STORED)
         .by_service()
         .when(delete(172_800))
@@ -347,8 +380,8 @@ fn an_owner_deletes_what_nothing_shows() {
         media_id: MEDIA,
         periods: PERIODS,
     };
-    let writes = seller(STORED).at(at(0)).when(delete()).accepted();
-    assert_eq!(released(&writes), Some(120_000));
+    let deleted = own_writes_of(["media.deleted", "media_account.media_deleted"]);
+    seller(STORED).at(at(0)).when(delete()).writes(deleted);
     seller(STORED)
         .by(BIDDER)
         .when(delete())
@@ -372,13 +405,9 @@ fn an_owner_links_to_what_is_stored() {
 #[test]
 fn a_removal_is_recorded_once_and_of_nothing_that_is_kept() {
     let record = || RecordRemoval { media_id: MEDIA };
-    let deleted =
-        || seller(STORED).and(["media.deleted", "media_account.released"].map(own_sample));
-    deleted()
-        .by_service()
-        .when(record())
-        .writes(own_writes_of(["media.removed"]));
-    let removed = deleted().and([sample("media.removed")]);
+    let writes = own_writes_of(["media.removed", "media_account.released"]);
+    seller(DELETED).by_service().when(record()).writes(writes);
+    let removed = seller(DELETED).and([sample("media.removed")]);
     removed.by_service().when(record()).refused("media_removed");
     seller(STORED)
         .by_service()
