@@ -86,6 +86,7 @@ pub fn apply_streaming(
     });
     // A request passes the layers from the first to the last. They are few, and joined to one for the
     // router, since it boxes each layer that it is given and copies what is inside for every request.
+    let resumable = streamed.resumable;
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(Arc::clone(&gate), complete))
         // Compression must be outside of the layer that replaces the bodies of errors, which is `admit`.
@@ -93,11 +94,12 @@ pub fn apply_streaming(
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(cors(http))
         .layer(from_fn_with_state(gate, admit));
-    router
+    let router = router
         // A fallback that is set here runs inside the layers, and remains so when the routes for operators
         // are merged. The default one would not.
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(layers)
+        .layer(layers);
+    resumable.override_methods(router)
 }
 
 /// Wraps routes that answer even when the API is overloaded: of all that [`apply`] does, their requests are checked, and

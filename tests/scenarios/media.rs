@@ -6,6 +6,7 @@ mod lost;
 mod memory;
 mod parts;
 mod pictures;
+mod protocol;
 mod removal;
 mod resumed;
 mod routes;

@@ -51,7 +51,9 @@ fn describe(operation: &mut Described<'_>) {
         describe_tus(operation);
     }
     if !operation.is_command() {
-        operation.answers_document();
+        if !lists_uploads(operation) {
+            operation.answers_document();
+        }
         return;
     }
     operation.reads_credentials();
@@ -108,6 +110,11 @@ fn says_version(schema: &str) -> bool {
     bodies.contains(&schema)
 }
 
+/// Whether the operation answers several uploads, and so neither one document nor how far one has come.
+fn lists_uploads(operation: &Described<'_>) -> bool {
+    operation.answers_schema(|schema| schema == "UploadPage")
+}
+
 /// What requests and answers of uploads that go on say in headers.
 fn describe_tus(operation: &mut Described<'_>) {
     operation.takes(Header::TUS_RESUMABLE);
@@ -117,12 +124,19 @@ fn describe_tus(operation: &mut Described<'_>) {
         "POST" => {
             operation.takes(Header::UPLOAD_LENGTH);
             operation.takes(Header::UPLOAD_METADATA);
+            operation.answers(Header::UPLOAD_EXPIRES);
         }
         "PATCH" => {
             operation.takes(Header::UPLOAD_OFFSET);
             operation.takes(Header::UPLOAD_CHECKSUM);
         }
         _ => {}
+    }
+    if lists_uploads(operation) {
+        return;
+    }
+    if operation.method() == "GET" {
+        operation.answers(Header::UPLOAD_METADATA);
     }
     if matches!(operation.method().as_str(), "GET" | "PATCH") {
         operation.answers(Header::UPLOAD_OFFSET);

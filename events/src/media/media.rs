@@ -33,6 +33,16 @@ impl Purpose {
     /// Every purpose.
     pub const ALL: [Self; 3] = [Self::ProductPicture, Self::CategoryPicture, Self::Avatar];
 
+    /// The name, as in requests.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ProductPicture => "product_picture",
+            Self::CategoryPicture => "category_picture",
+            Self::Avatar => "avatar",
+        }
+    }
+
     /// Whether such media are about a person, their owner, and so sealed under a key of that person.
     #[must_use]
     pub const fn is_personal(self) -> bool {

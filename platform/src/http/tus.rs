@@ -1,9 +1,11 @@
 //! The headers of tus 1.0, the protocol of uploads that go on after they were interrupted
 //! (<https://tus.io/protocols/resumable-upload>).
 
-use axum::extract::{FromRequestParts, MatchedPath};
+use axum::Router;
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tower::ServiceBuilder;
 
 use super::Problem;
 
@@ -20,6 +22,8 @@ pub const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum
 /// When an upload that is not complete is removed.
 pub const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 
+/// The method that a request is to be taken for.
+pub(crate) const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 pub(crate) const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
 pub(crate) const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
 pub(crate) const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
@@ -45,6 +49,39 @@ impl Resumable {
     /// Whether these are the parts of a request to one of the routes.
     pub(crate) fn has(self, path: Option<&MatchedPath>) -> bool {
         path.is_some_and(|path| self.paths.contains(&path.as_str()))
+    }
+
+    /// Takes a `POST` to such a route for the method that it names, since some clients, or what is between them and the server, know few
+    /// methods.
+    pub(crate) fn override_methods(self, router: Router) -> Router {
+        if self.paths.is_empty() {
+            return router;
+        }
+        // The method decides on the route, so it is replaced before one is chosen.
+        let overriding = ServiceBuilder::new().map_request(move |request| self.overridden(request));
+        Router::new().fallback_service(overriding.service(router))
+    }
+
+    fn overridden(self, mut request: Request) -> Request {
+        let named = request.headers().get(METHOD_OVERRIDE);
+        let named = named.and_then(|it| Method::from_bytes(it.as_bytes()).ok());
+        if let Some(named) = named
+            && *request.method() == Method::POST
+            && self.is_path(request.uri().path())
+        {
+            // What is sent is a POST, whose answer has a body.
+            let is_head = named == Method::HEAD;
+            *request.method_mut() = if is_head { Method::GET } else { named };
+        }
+        request
+    }
+
+    /// Whether a request with this path may be one to such a route.
+    fn is_path(self, path: &str) -> bool {
+        self.paths.iter().any(|route| match route.split_once('{') {
+            Some((before, _)) => path.starts_with(before),
+            None => path == *route,
+        })
     }
 
     /// Adds to an answer of such a route what each must say, and to that of OPTIONS what the server can do.

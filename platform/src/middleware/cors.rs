@@ -11,8 +11,8 @@ use tower_http::cors::CorsLayer;
 
 use super::LAST_EVENT_ID;
 use crate::http::tus::{
-    TUS_CHECKSUM_ALGORITHM, TUS_EXTENSION, TUS_MAX_SIZE, TUS_RESUMABLE, TUS_VERSION,
-    UPLOAD_CHECKSUM, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
+    METHOD_OVERRIDE, TUS_CHECKSUM_ALGORITHM, TUS_EXTENSION, TUS_MAX_SIZE, TUS_RESUMABLE,
+    TUS_VERSION, UPLOAD_CHECKSUM, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
 };
 use crate::http::{
     CORRELATION_ID, EMAIL_ADDRESS, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, PHONE_NUMBER, TRACEPARENT,
@@ -28,7 +28,7 @@ const METHODS: [Method; 5] = [
 ];
 
 /// The headers of requests. `Accept` needs no permission.
-const ALLOWED: [HeaderName; 18] = [
+const ALLOWED: [HeaderName; 19] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     IF_MATCH,
@@ -47,10 +47,11 @@ const ALLOWED: [HeaderName; 18] = [
     UPLOAD_OFFSET,
     UPLOAD_METADATA,
     UPLOAD_CHECKSUM,
+    METHOD_OVERRIDE,
 ];
 
 /// The headers of answers, beside those that every page may read.
-const EXPOSED: [HeaderName; 19] = [
+const EXPOSED: [HeaderName; 20] = [
     ETAG,
     LOCATION,
     RETRY_AFTER,
@@ -70,6 +71,7 @@ const EXPOSED: [HeaderName; 19] = [
     UPLOAD_LENGTH,
     UPLOAD_OFFSET,
     UPLOAD_EXPIRES,
+    UPLOAD_METADATA,
 ];
 
 /// Origins are compared as whole texts; an entry that is not a header value matches none.

@@ -227,7 +227,7 @@ impl Header {
         name: "Upload-Metadata",
         description: "Names, each with a blank and a value in Base64, separated by commas. `purpose` is what the file is for, as at \
                       `POST /v1/media`, and `filetype` its media type, which is found out if it is left out. All others are \
-                      ignored.",
+                      ignored, and not answered.",
         example: "purpose cHJvZHVjdF9waWN0dXJl,filetype aW1hZ2UvanBlZw==",
         kind: Kind::RequiredPattern("purpose "),
     };

@@ -10,8 +10,8 @@ use super::description::{apis, names, operations, resolve};
 
 const ORIGIN: &str = "https://gallery.example";
 
-/// Headers that `OpenAPI` does not describe as parameters.
-const OF_HTTP: [&str; 2] = ["authorization", "content-type"];
+/// Headers that `OpenAPI` does not describe as parameters. The last one makes a request another one, before it comes to an operation.
+const OF_HTTP: [&str; 3] = ["authorization", "content-type", "x-http-method-override"];
 
 /// What OPTIONS of an API that speaks tus says of it. The description has no operation for that.
 const OF_TUS: [&str; 4] = [

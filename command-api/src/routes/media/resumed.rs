@@ -27,9 +27,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use self::headers::{Progressed, Stated, sent, stated};
+use self::headers::{Expires, Progressed, Stated, metadata, sent, stated};
 use super::uploads::{Arrived, PictureFile, clean_up, lose, owner, store};
-use crate::app::{AcceptedBody, App, Location, answer_without_body};
+use crate::app::{AcceptedBody, App, Location, answer_without_body, created};
 use crate::caller::{Caller, NoIdempotencyKey};
 use crate::error::Error;
 use crate::media;
@@ -106,7 +106,11 @@ async fn open(
     };
     let sent = [UPLOAD_LENGTH, UPLOAD_METADATA].map(|name| headers.get(name));
     caller.describe_body(format!("{sent:?}"));
-    app.create(&caller, id, command, LOCATION).await
+    let submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
+    let opened = app.executor.execute(submission).await?;
+    let loaded = app.executor.load_stream(opened.stream_id).await;
+    let expires = loaded.ok().and_then(|it| Expires::of(it.state()));
+    Ok((expires, created(&opened, LOCATION)).into_response())
 }
 
 /// How far an upload has come.
@@ -162,9 +166,9 @@ async fn show(
     app.executor.check_session(UserId(user.id), session).await?;
     let refused = |reason: Reason| Problem::from(Error::Refused(reason.into()));
     let loaded = app.executor.load_stream(id).await?;
-    let (owner_id, length, uploading) = match loaded.state::<MediaState>() {
-        MediaState::Uploading(upload) => (upload.owner_id, upload.bytes, Some(upload)),
-        MediaState::Stored(file) => (file.owner_id, file.uploaded_bytes, None),
+    let (owner_id, purpose, length, uploading) = match loaded.state::<MediaState>() {
+        MediaState::Uploading(it) => (it.owner_id, it.purpose, it.bytes, Some(it)),
+        MediaState::Stored(it) => (it.owner_id, it.purpose, it.uploaded_bytes, None),
         MediaState::Over { owner_id } if owner_id.0 == user.id => {
             return Err(refused(Reason::UploadOver));
         }
@@ -193,7 +197,8 @@ async fn show(
     }
     let offset = progressed.offset;
     let body = UploadProgress { id, offset, length };
-    Ok(([etag(offset)], progressed, Json(body)).into_response())
+    let metadata = metadata(purpose, uploading.and_then(|it| it.picture_type));
+    Ok(([etag(offset)], [metadata], progressed, Json(body)).into_response())
 }
 
 /// Every way in which bytes of an upload are refused.

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
+use tidemark_domain::media::media::Media as MediaState;
 use tidemark_events::Timestamp;
 use tidemark_events::media::media::{PictureType, Purpose};
 use tidemark_platform::http::tus::{
@@ -117,6 +118,47 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
+/// What is kept of the metadata that a client has sent: of a file of which only these are known.
+pub(super) fn metadata(
+    purpose: Purpose,
+    picture_type: Option<PictureType>,
+) -> (HeaderName, String) {
+    let purpose = ("purpose", purpose.name());
+    let file_type = picture_type.map(|it| ("filetype", it.media_type()));
+    let pairs = [Some(purpose), file_type].into_iter().flatten();
+    let pairs = pairs.map(|(name, value)| format!("{name} {}", STANDARD.encode(value)));
+    (UPLOAD_METADATA, pairs.collect::<Vec<_>>().join(","))
+}
+
+/// `Upload-Expires`, by which an answer says when an upload ends that is not complete.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expires(Timestamp);
+
+impl Expires {
+    /// When an upload in this state ends; none if it is over.
+    pub(super) fn of(state: &MediaState) -> Option<Self> {
+        match state {
+            MediaState::Uploading(upload) => Some(Self(*upload.expires_at)),
+            MediaState::None
+            | MediaState::Stored(_)
+            | MediaState::Over { .. }
+            | MediaState::Removed => None,
+        }
+    }
+}
+
+impl IntoResponseParts for Expires {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        let date = self.0.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        if let Ok(date) = HeaderValue::try_from(date) {
+            parts.headers_mut().insert(UPLOAD_EXPIRES, date);
+        }
+        Ok(parts)
+    }
+}
+
 /// How far an upload has come, as answers say it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progressed {
@@ -133,14 +175,7 @@ impl IntoResponseParts for Progressed {
         let headers = parts.headers_mut();
         headers.insert(UPLOAD_OFFSET, self.offset.into());
         headers.insert(UPLOAD_LENGTH, self.length.into());
-        let expires = self.expires_at.map(|at| {
-            let date = at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-            HeaderValue::try_from(date)
-        });
-        if let Some(Ok(expires)) = expires {
-            headers.insert(UPLOAD_EXPIRES, expires);
-        }
-        Ok(parts)
+        self.expires_at.map(Expires).into_response_parts(parts)
     }
 }
 
