@@ -2,6 +2,7 @@
 
 mod avatars;
 mod links;
+mod open_uploads;
 mod resumed;
 mod stored;
 mod uploads;
@@ -21,6 +22,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(uploads::router())
         .merge(resumed::router())
+        .merge(open_uploads::router())
         .merge(stored::router())
         .merge(avatars::router())
         .merge(links::router())

@@ -27,7 +27,7 @@ pub enum Error {
         removed_at: Option<Timestamp>,
     },
     /// Too many uploads of the user are not over.
-    #[error("{0} of your uploads are not complete, and no more may be")]
+    #[error("you have {0} uploads that are not complete, and no more may be")]
     TooManyUploads(u32),
     /// The user would have more media than a user may have.
     #[error(
@@ -62,7 +62,7 @@ impl Reason for Error {
             Self::TooManyUploads(_) => Code {
                 name: "too_many_uploads",
                 meaning: "The caller has as many uploads that are not complete as a user may have.",
-                what_to_do: "Complete one of them, or abort it.",
+                what_to_do: "Complete one of them, or abort it: `GET /v1/uploads` of the command API lists them.",
             },
             Self::TooManyMedia { .. } => Code {
                 name: "too_many_media",
@@ -117,6 +117,11 @@ struct Deleted {
 }
 
 impl MediaAccount {
+    /// The uploads that are not over, in the order in which they were opened.
+    pub fn uploads(&self) -> impl Iterator<Item = MediaId> {
+        self.uploads.keys().copied()
+    }
+
     /// How many uploads that are not over, and media, the user has.
     fn count(&self) -> u32 {
         let uploads = u32::try_from(self.uploads.len()).unwrap_or(u32::MAX);

@@ -1,14 +1,16 @@
-//! What tus 1.0 asks of a server beside the way of the bytes.
+//! What tus 1.0 asks of a server beside the way of the bytes, and how a client finds uploads whose URLs it has lost.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::ImageFormat;
 use reqwest::{Method, RequestBuilder};
+use serde_json::json;
 use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::picture;
 use tidemark_tests::{App, Client};
+use uuid::Uuid;
 
-use super::resumed::{head, metadata, open, send, sending};
+use super::resumed::{head, metadata, offset, open, open_for, send, sending};
 
 fn of_tus(client: &Client, method: Method, path: &str) -> RequestBuilder {
     let request = client.command(method, path);
@@ -89,4 +91,46 @@ async fn a_post_is_taken_for_the_method_that_it_names() {
     elsewhere.post_empty(&delete).await.ok();
     let named = sending(&ending, "/v1/uploads", 0);
     assert_eq!(named.send().await.unwrap().status(), 405);
+}
+
+#[tokio::test]
+async fn uploads_whose_urls_were_lost_are_found_and_given_up() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__UPLOADS_PER_USER_MAX", "2")
+        .start()
+        .await;
+    let (owner, other) = (app.seller().await, app.seller().await);
+    let first = open(&owner, 1_000).await;
+    let second = open_for(&owner, "avatar", 2_000).await;
+    send(&owner, &first, 0, b"abc").await.ok();
+    let refused = of_tus(&owner, Method::POST, "/v1/uploads");
+    let refused = refused.header("upload-length", 10);
+    let refused = refused.header("upload-metadata", metadata("image/png"));
+    Answer::to(refused).await.problem(409, "too_many_uploads");
+    let list = async |client: &Client| {
+        let listed = Answer::to(client.command(Method::GET, "/v1/uploads"));
+        listed.await.ok().body["items"].clone()
+    };
+    assert_eq!(list(&other).await, json!([]));
+    let listed = list(&owner).await;
+    for (position, path, purpose, length) in [
+        (0, &first, "product_picture", 1_000),
+        (1, &second, "avatar", 2_000),
+    ] {
+        let upload = &listed[position];
+        assert_eq!(upload["url"], json!(path));
+        let id: Uuid = path.rsplit('/').next().unwrap().parse().unwrap();
+        assert_eq!(upload["id"], json!(id));
+        assert_eq!(upload["purpose"], purpose);
+        assert_eq!(upload["length"], length);
+        assert!(upload["expires_at"].is_string(), "{upload}");
+    }
+    assert_eq!(offset(&owner, listed[0]["url"].as_str().unwrap()).await, 3);
+    let given_up = of_tus(&owner, Method::DELETE, &first);
+    Answer::to(given_up).await.ok();
+    assert_eq!(list(&owner).await.as_array().unwrap().len(), 1);
+    open(&owner, 1_000).await;
+    let anonymous = app.client.command(Method::GET, "/v1/uploads");
+    let refused = Answer::to(anonymous).await;
+    refused.problem(401, "unauthenticated");
 }
