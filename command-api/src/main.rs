@@ -21,10 +21,9 @@ struct Arguments {
     roles: ProcessRoles,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    shutdown::exit_code(start(arguments).await)
+    shutdown::run_process(async { shutdown::exit_code(start(arguments).await) })
 }
 
 async fn start(arguments: Arguments) -> Result<(), StartError> {

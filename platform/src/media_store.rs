@@ -1,6 +1,7 @@
 //! Where the bytes of media are kept: in a folder, or in a bucket of a store that speaks the protocol of S3. What has arrived of
 //! an upload lies in parts below `uploads/`, what is complete below `media/`. Nothing here knows who may see what.
 
+mod operations;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use object_store::{
 };
 use uuid::Uuid;
 
+use self::operations::Operations;
 use crate::config::Config;
 use crate::object_store as bucket;
 
@@ -114,8 +116,7 @@ pub struct Part {
 #[derive(Clone, Debug)]
 pub struct MediaStore {
     store: Arc<dyn ObjectStore>,
-    /// How long it may take for an answer, or for the next bytes of one.
-    timeout: Duration,
+    operations: Operations,
 }
 
 impl MediaStore {
@@ -128,15 +129,18 @@ impl MediaStore {
         if place.is_empty() {
             return Ok(None);
         }
-        let store = match bucket::bucket_and_prefix(place) {
-            Some((bucket, prefix)) => {
-                let store = bucket::connect(bucket, &config.object_store)?;
-                Arc::new(PrefixStore::new(store, prefix)) as Arc<dyn ObjectStore>
-            }
-            None => Arc::new(folder(place.into())?),
-        };
         let timeout = Duration::from_millis(config.media.store_timeout_ms);
-        Ok(Some(Self { store, timeout }))
+        let store: Arc<dyn ObjectStore>;
+        let operations;
+        if let Some((bucket, prefix)) = bucket::bucket_and_prefix(place) {
+            let bucket = bucket::connect(bucket, &config.object_store)?;
+            store = Arc::new(PrefixStore::new(bucket, prefix));
+            operations = Operations::of_server(timeout);
+        } else {
+            store = Arc::new(folder(place.into())?);
+            operations = Operations::of_folder(timeout, config.media.folder_operations_max);
+        }
+        Ok(Some(Self { store, operations }))
     }
 
     /// Keeps a part of an upload.
@@ -144,7 +148,7 @@ impl MediaStore {
     /// # Errors
     /// [`Error::Exists`] if there is one at the same offset.
     pub async fn put_part(&self, upload: Uuid, offset: u64, bytes: Bytes) -> Result<(), Error> {
-        self.create(&part(upload, offset), bytes).await
+        self.create(part(upload, offset), bytes).await
     }
 
     /// The parts of an upload that follow each other from its beginning. `plain` says how many bytes of the upload there are in an
@@ -199,11 +203,12 @@ impl MediaStore {
     }
 
     async fn read_part(&self, upload: Uuid, offset: u64) -> Result<Bytes, Error> {
-        let reading = async {
-            let object = self.store.get(&part(upload, offset)).await?;
+        let store = Arc::clone(&self.store);
+        let reading = async move {
+            let object = store.get(&part(upload, offset)).await?;
             object.bytes().await
         };
-        self.in_time(reading).await
+        self.operations.in_time(reading).await
     }
 
     /// Keeps complete bytes under their hash. If they are there, they are the same.
@@ -211,7 +216,7 @@ impl MediaStore {
     /// # Errors
     /// If the store does not keep them.
     pub async fn put(&self, media: Uuid, sha256: &str, bytes: Bytes) -> Result<(), Error> {
-        match self.create(&object(media, sha256), bytes).await {
+        match self.create(object(media, sha256), bytes).await {
             Ok(()) | Err(Error::Exists) => Ok(()),
             Err(error) => Err(error),
         }
@@ -231,9 +236,10 @@ impl MediaStore {
             range: Some(GetRange::Bounded(range)),
             ..GetOptions::default()
         };
-        let place = object(media, sha256);
-        let object = self.in_time(self.store.get_opts(&place, options)).await?;
-        Ok(self.all_in_time(object.into_stream()))
+        let (store, place) = (Arc::clone(&self.store), object(media, sha256));
+        let opening = async move { store.get_opts(&place, options).await };
+        let object = self.operations.in_time(opening).await?;
+        Ok(self.operations.all_in_time(object.into_stream()))
     }
 
     /// Removes what has arrived of an upload.
@@ -257,7 +263,9 @@ impl MediaStore {
         let folder = Path::from_iter([folder, &id.to_string()]);
         let objects = self.list(&folder);
         let removing = objects.try_for_each_concurrent(REMOVED_AT_ONCE, |object| async move {
-            match self.in_time(self.store.delete(&object.location)).await {
+            let store = Arc::clone(&self.store);
+            let deleting = async move { store.delete(&object.location).await };
+            match self.operations.in_time(deleting).await {
                 // Somebody else removed it meanwhile.
                 Ok(()) | Err(Error::Missing) => Ok(()),
                 Err(error) => Err(error),
@@ -266,38 +274,16 @@ impl MediaStore {
         removing.await
     }
 
-    async fn create(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
+    async fn create(&self, path: Path, bytes: Bytes) -> Result<(), Error> {
+        let store = Arc::clone(&self.store);
         let payload = PutPayload::from_bytes(bytes);
-        let putting = self.store.put_opts(path, payload, PutMode::Create.into());
-        self.in_time(putting).await?;
+        let putting = async move { store.put_opts(&path, payload, PutMode::Create.into()).await };
+        self.operations.in_time(putting).await?;
         Ok(())
     }
 
     fn list(&self, folder: &Path) -> BoxStream<'static, Result<ObjectMeta, Error>> {
-        self.all_in_time(self.store.list(Some(folder)))
-    }
-
-    /// What the store answers, if it does so in time. A store that hangs would keep who asked it, and what they hold.
-    async fn in_time<T>(
-        &self,
-        answer: impl Future<Output = object_store::Result<T>>,
-    ) -> Result<T, Error> {
-        let answer = tokio::time::timeout(self.timeout, answer).await;
-        Ok(answer.map_err(|_| Error::Slow)??)
-    }
-
-    /// What the store sends, as long as each piece comes in time.
-    fn all_in_time<T: Send + 'static>(
-        &self,
-        pieces: BoxStream<'static, object_store::Result<T>>,
-    ) -> BoxStream<'static, Result<T, Error>> {
-        let timeout = self.timeout;
-        let next = move |mut pieces: BoxStream<'static, object_store::Result<T>>| async move {
-            let next = tokio::time::timeout(timeout, pieces.try_next()).await;
-            let next = next.map_err(|_| Error::Slow)??;
-            Ok(next.map(|piece| (piece, pieces)))
-        };
-        futures::stream::try_unfold(pieces, next).boxed()
+        self.operations.all_in_time(self.store.list(Some(folder)))
     }
 }
 

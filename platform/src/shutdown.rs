@@ -7,17 +7,32 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal as listen};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config;
 use crate::http::Problem;
+use crate::{Config, config};
 
 /// A task that the process needs has panicked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} panicked")]
 pub struct Panicked(&'static str);
+
+/// Runs a whole process on threads of its own, and returns its exit code. Threads that are still at work when it has come to its end,
+/// as on a folder that hangs, are waited for no longer than `http.threads_ms`. A runtime that is just dropped waits for ever.
+pub fn run_process(process: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit_code(Err(error)),
+    };
+    let code = runtime.block_on(process);
+    // A process without settings has begun nothing.
+    let patience_ms = Config::load().map_or(0, |config| config.http.threads_ms);
+    runtime.shutdown_timeout(Duration::from_millis(patience_ms));
+    code
+}
 
 /// Returns a token that the first SIGTERM or SIGINT cancels.
 ///
@@ -120,6 +135,22 @@ mod tests {
         let ended = needed("the task", task, &shutdown).await;
         assert_eq!(ended.unwrap_err().to_string(), "the task panicked");
         assert!(shutdown.is_cancelled());
+    }
+
+    #[test]
+    fn a_thread_that_hangs_does_not_keep_a_process() {
+        let (keep, hang) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let code = run_process(async {
+            tokio::task::spawn_blocking(move || {
+                begun.send(()).unwrap();
+                hang.recv()
+            });
+            has_begun.await.unwrap();
+            ExitCode::SUCCESS
+        });
+        assert_eq!(code, ExitCode::SUCCESS);
+        drop(keep);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use tidemark_platform::shutdown;
 use tidemark_projector::cli::Cli;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    Cli::parse().execute().await
+fn main() -> ExitCode {
+    shutdown::run_process(Cli::parse().execute())
 }

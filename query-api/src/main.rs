@@ -17,10 +17,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(version)]
 struct Arguments {}
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     Arguments::parse();
-    shutdown::exit_code(start().await)
+    shutdown::run_process(async { shutdown::exit_code(start().await) })
 }
 
 async fn start() -> Result<(), StartError> {

@@ -2,6 +2,7 @@
 
 mod avatars;
 mod greed;
+mod hanging;
 mod lost;
 mod memory;
 mod parts;

@@ -27,6 +27,7 @@ pub struct Http {
     #[garde(custom(positive))]
     pub keep_alive_ms: u64,
     pub drain_ms: u64,
+    pub threads_ms: u64,
     #[garde(custom(positive))]
     pub url_bytes_max: usize,
     #[garde(custom(positive))]

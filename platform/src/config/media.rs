@@ -71,6 +71,8 @@ pub struct Media {
     pub inspection_per_user_ms: u64,
     #[garde(custom(positive))]
     pub store_timeout_ms: u64,
+    #[garde(range(min = 1, max = 256))]
+    pub folder_operations_max: usize,
     pub cached_s: u32,
     #[garde(range(min = 1, max = 1_000))]
     pub compared_ranges_max: usize,

@@ -15,7 +15,7 @@ fn store() -> (TempDir, MediaStore) {
 fn store_in(store: impl ObjectStore) -> MediaStore {
     MediaStore {
         store: Arc::new(store),
-        timeout: Duration::from_mins(1),
+        operations: Operations::of_folder(Duration::from_mins(1), 64),
     }
 }
 
