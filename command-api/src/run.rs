@@ -46,6 +46,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     telemetry::init(&config.telemetry)?;
+    server::allow_open_files(&config);
     tracing::info!(%roles, listen = %listener.local_addr()?, "the command API starts");
     let config = Arc::new(config);
     let process = serve(&config, roles, listener, &shutdown);

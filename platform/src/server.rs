@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 pub use self::client_address::ClientAddress;
+pub use self::open_files::allow_open_files;
 
 use self::client_address::network;
 use self::idle_timeout::{Activity, IdleTimeouts, InFlight, TimeoutStream};
@@ -86,7 +87,6 @@ pub async fn serve(
         0 => http.connections_per_address_max,
         _ => usize::MAX,
     };
-    open_files::allow_connections(http.connections_max);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     tracing::info!(%address, "serving");

@@ -60,6 +60,7 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    server::allow_open_files(&config);
     let projector = serve(&config, roles, listener, &shutdown);
     run_until_drained(&config.http, &shutdown, projector).await
 }

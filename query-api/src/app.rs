@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::documents::{Document, HotDocuments};
+use crate::downloads::Downloads;
 use crate::error::{Error, NamedBy};
 use crate::freshness::{Fetched, Freshness, QueriedShards, on_timeline};
 use crate::live::{Readers, Sessions, Updates};
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) media_cached_s: u32,
     /// Whose turn it is to have bytes of media read that are not sent.
     pub(crate) media_turns: Arc<FairSemaphore<IpAddr>>,
+    /// The pictures that are being sent.
+    pub(crate) downloads: Downloads,
     /// The time of Postgres.
     pub(crate) clock: Clock,
     /// Opens sealed personal data.
@@ -110,6 +113,7 @@ impl App {
             media: MediaStore::from_config(config)?,
             media_cached_s: config.media.cached_s,
             media_turns: Arc::new(FairSemaphore::new(config.media.compared_ranges_max)),
+            downloads: Downloads::new(config),
             clock,
             subject_keys: subject_keys(config, pools.documents.clone())?,
             lookup_key: lookup_key(config)?,

@@ -69,6 +69,12 @@ pub(crate) enum Error {
     /// A user has as many live updates of what is the user's own open as may be.
     #[error("at most {0} live updates of one user may be open at a time")]
     TooManyOfUser(usize),
+    /// As many pictures are being sent to an address as may be.
+    #[error("at most {0} pictures may be sent to one address at a time")]
+    TooManyDownloadsOfAddress(usize),
+    /// As many pictures are being sent as may be.
+    #[error("too many pictures are being sent")]
+    TooManyDownloads,
     /// The limit of open live updates is reached.
     #[error("too many live updates are open")]
     TooManyClients,
@@ -151,7 +157,13 @@ impl From<Error> for Problem {
                 "Send the query again after `Retry-After`.",
             ),
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
-            Error::TooManyOfAddress(_) | Error::TooManyOfUser(_) => Self::too_many_requests(text),
+            Error::TooManyOfAddress(_)
+            | Error::TooManyOfUser(_)
+            | Error::TooManyDownloadsOfAddress(_) => Self::too_many_requests(text),
+            Error::TooManyDownloads => unavailable("too_many_downloads").explained(
+                "As many pictures are being sent as this process can send.",
+                "Send the query again after `Retry-After`.",
+            ),
             Error::TooManyClients | Error::TooManyBegin => unavailable("too_many_clients").explained(
                 "As many live updates are open, or begin, as this process can serve.",
                 "Connect again after `Retry-After`.",

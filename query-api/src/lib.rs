@@ -3,6 +3,7 @@
 
 mod app;
 mod documents;
+mod downloads;
 mod error;
 mod freshness;
 mod live;

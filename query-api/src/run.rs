@@ -31,6 +31,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     telemetry::init(&config.telemetry)?;
+    server::allow_open_files(&config);
     if config.http.connections_max <= config.query.sse_clients_max {
         tracing::warn!(
             "http.connections_max does not exceed query.sse_clients_max, so live updates can take all connections: over \

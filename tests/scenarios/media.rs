@@ -1,6 +1,7 @@
 //! The scenarios of the context `media`, and its routes.
 
 mod avatars;
+mod downloads;
 mod greed;
 mod hanging;
 mod lost;

@@ -5,7 +5,7 @@
 use garde::Validate;
 use serde::Deserialize;
 
-use super::bounds::positive;
+use super::bounds::{at_most_a_quarter, positive};
 use super::list;
 use super::list::PAUSES_MAX;
 
@@ -76,6 +76,15 @@ pub struct Media {
     pub cached_s: u32,
     #[garde(range(min = 1, max = 1_000))]
     pub compared_ranges_max: usize,
+    #[garde(range(min = 4, max = 1_000_000))]
+    pub downloads_max: usize,
+    #[garde(
+        custom(positive),
+        custom(at_most_a_quarter("media.downloads_max", self.downloads_max))
+    )]
+    pub downloads_per_address_max: usize,
+    #[garde(range(min = 1, max = 1_073_741_824))]
+    pub download_rate_min: u64,
     #[garde(range(min = 1, max = 300))]
     pub link_s: i64,
 }

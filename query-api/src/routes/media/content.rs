@@ -105,7 +105,8 @@ struct Refused;
 
 impl IntoResponses for Refused {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
-        responses([beyond(118_000), link_over(), media_unavailable()])
+        let crowded = Error::TooManyDownloads.into();
+        responses([beyond(118_000), link_over(), media_unavailable(), crowded])
     }
 }
 
@@ -146,6 +147,7 @@ async fn get(
         return Err(Error::NotFound);
     }
     let store = app.media.as_ref().ok_or_else(media_unavailable)?;
+    let download = app.downloads.begin(client.0)?;
     let bytes = picture.bytes.unsigned_abs();
     let tag = HeaderValue::try_from(format!("\"{}\"", picture.sha256.as_str()));
     let tag = tag.map_err(Problem::internal)?;
@@ -177,7 +179,7 @@ async fn get(
             HeaderValue::try_from(range).map_err(Problem::internal)?,
         );
     }
-    *response.body_mut() = if is_personal {
+    let sent = if is_personal {
         let key = app.subject_keys.key_of(row.owner_id).await?;
         let key = key.ok_or(Error::NotFound)?;
         sealed::read(store, &key, row.id, picture, range).await?
@@ -189,6 +191,7 @@ async fn get(
         };
         checked::range(kept, file, range, Arc::clone(&app.media_turns), client.0)
     };
+    *response.body_mut() = download.of(sent);
     Ok(response)
 }
 
