@@ -1,8 +1,10 @@
-//! The binary: reads the arguments and the configuration, and runs until it is told to stop.
+//! The binary: reads the arguments and the configuration, and runs until it is told to stop; or looks at one picture, before it reads
+//! any configuration.
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use tidemark_command_api::media::{Inspection, inspect_picture};
 use tidemark_command_api::{ProcessRoles, StartError, run};
 use tidemark_platform::{Config, server, shutdown};
 
@@ -19,15 +21,21 @@ struct Arguments {
     /// What this replica does: `api` accepts commands, `relay` stands ready to publish the log to Kafka.
     #[arg(long, default_value_t = ProcessRoles::ALL)]
     roles: ProcessRoles,
+    /// Looks at the picture that comes on standard input, and ends: so the command API starts itself for each picture.
+    #[arg(long, hide = true)]
+    inspect_picture: Option<Inspection>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    shutdown::run_process(async { shutdown::exit_code(start(arguments).await) })
+    match arguments.inspect_picture {
+        Some(inspection) => inspect_picture(&inspection),
+        None => shutdown::run_process(async { shutdown::exit_code(start(arguments.roles).await) }),
+    }
 }
 
-async fn start(arguments: Arguments) -> Result<(), StartError> {
+async fn start(roles: ProcessRoles) -> Result<(), StartError> {
     let config = Config::load()?;
     let listener = server::listen(config.command_api.listen)?;
-    run(config, arguments.roles, listener, shutdown::signal()?).await
+    run(config, roles, listener, shutdown::signal()?).await
 }

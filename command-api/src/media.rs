@@ -1,6 +1,7 @@
 //! Receives what users upload, looks at it, and keeps it. What it is kept as is decided in `domain`, as everything is.
 
 mod inspection;
+mod inspector;
 mod parts;
 mod problems;
 mod receiving;
@@ -20,6 +21,7 @@ use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::http::{Problem, without_parameters};
 use tidemark_platform::media_store::MediaStore;
 
+pub use self::inspection::process::{Inspection, inspect_picture};
 pub use self::parts::Upload;
 pub(crate) use self::problems::{
     empty, invalid_header, length_required, lost, not_encoded, not_kept, problems,
@@ -30,6 +32,7 @@ pub use self::receiving::Receiving;
 pub use self::resuming::{Checksum, Progress};
 pub use self::storing::Unstored;
 
+use self::inspector::Inspector;
 use self::spending::Spending;
 use crate::admission::{Admission, Share};
 
@@ -44,6 +47,7 @@ pub struct Media {
     receiving: Arc<Admission>,
     /// Few pictures are looked at at a time: each takes a core, and much memory.
     inspections: Arc<FairSemaphore<Share>>,
+    inspector: Arc<Inspector>,
     /// How long those of each user were looked at.
     spending: Arc<Spending>,
 }
@@ -62,6 +66,7 @@ impl Media {
             store,
             receiving: Arc::new(receiving),
             inspections: Arc::new(FairSemaphore::new(settings.inspections_max)),
+            inspector: Arc::new(Inspector::new(&settings)),
             spending: Arc::new(Spending::new(per_user)),
             settings,
         }

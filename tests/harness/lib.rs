@@ -14,6 +14,7 @@ use std::path::Path;
 
 pub mod app;
 mod backup;
+pub mod bombs;
 pub mod client;
 pub mod collector;
 pub mod database;

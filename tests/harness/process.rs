@@ -231,10 +231,7 @@ impl Process {
 
     /// Sends it the signal of this name, such as `STOP`.
     pub async fn signal(&self, name: &str) {
-        let kill = Command::new("sh")
-            .args(["-c", r#"kill -s "$0" "$1""#, name, &self.pid().to_string()])
-            .status();
-        assert!(kill.await.unwrap().success());
+        signal(self.pid(), name).await;
     }
 
     /// Waits until it has ended.
@@ -264,6 +261,14 @@ fn command(binary: &str, arguments: &[&str], settings: &Settings) -> Command {
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
+}
+
+/// Sends a process the signal of this name, such as `STOP`.
+pub async fn signal(pid: u32, name: &str) {
+    let kill = Command::new("sh")
+        .args(["-c", r#"kill -s "$0" "$1""#, name, &pid.to_string()])
+        .status();
+    assert!(kill.await.unwrap().success());
 }
 
 /// The resident memory of a process, in KiB.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tidemark_platform::Config;
 
+use crate::process::path_of;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
@@ -110,10 +111,13 @@ impl Settings {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// The configuration of a process that runs in this one.
+    /// The configuration of a process that runs in this one. This program cannot look at pictures, as the command API's does.
     #[must_use]
     pub fn config(&self) -> Config {
-        Config::from_vars(self.0.clone()).unwrap()
+        let mut settings = self.0.clone();
+        let inspector = settings.entry("TIDEMARK_MEDIA__INSPECTOR".to_owned());
+        inspector.or_insert_with(|| path_of("tidemark-command-api").to_str().unwrap().to_owned());
+        Config::from_vars(settings).unwrap()
     }
 
     /// The same settings with the credential of this service, which the process sends to others.

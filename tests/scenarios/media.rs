@@ -4,6 +4,7 @@ mod avatars;
 mod downloads;
 mod greed;
 mod hanging;
+mod inspector;
 mod lost;
 mod memory;
 mod parts;

@@ -1,28 +1,28 @@
 //! Looks at pictures that somebody has uploaded, and writes them anew in all sizes. What is not decoded is refused, and nothing of
 //! a file is kept but its pixels: no metadata, such as the place where a photo was taken, and nothing that comes after the end.
+//!
+//! Decoders are written by others, and their bounds do not hold for every file. So each picture is looked at in a process of its own,
+//! which the operating system bounds: see [`process`]. What is here runs in that process.
 
-mod bounds;
+pub(super) mod answer;
+pub(super) mod bounds;
 mod jpeg;
-mod memory;
+pub(super) mod process;
 mod turning;
+mod webp;
 mod writing;
 
 #[cfg(test)]
 mod tests;
 
-use std::io::{BufRead, Cursor, ErrorKind, Seek};
+use std::io::{BufRead, Cursor, Seek};
 use std::panic::catch_unwind;
-use std::time::Instant;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use serde::{Deserialize, Serialize};
 use tidemark_events::media::media::{PictureType, Variant};
 use tidemark_platform::config;
 
-use self::bounds::Timed;
-use self::memory::Decoding;
-
-/// How many bytes a pixel takes at most while a picture is looked at.
-const PIXEL_BYTES: u64 = 4;
 /// The most bytes of what a file says beside its pixels, such as the profile of its colours, once it is unpacked.
 const METADATA_BYTES_MAX: u64 = 4 << 20;
 
@@ -45,9 +45,6 @@ pub(super) enum Error {
     /// The decoder would go over it too often.
     #[error("the picture comes in {0} scans, which is too many for its size")]
     TooManyScans(u64),
-    /// It takes too long.
-    #[error("the picture takes too long")]
-    TooSlow,
     /// It would have too many bytes as it is written anew.
     #[error("the picture has more than {0} bytes when it is written anew")]
     TooManyBytes(usize),
@@ -57,13 +54,7 @@ pub(super) enum Error {
 }
 
 impl From<ImageError> for Error {
-    fn from(error: ImageError) -> Self {
-        if let ImageError::IoError(error) = &error
-            && error.kind() == ErrorKind::TimedOut
-        {
-            return Self::TooSlow;
-        }
-        tracing::debug!(%error, "a picture cannot be decoded");
+    fn from(_: ImageError) -> Self {
         Self::Broken
     }
 }
@@ -78,7 +69,7 @@ pub(super) struct Written {
 }
 
 /// How large a picture may be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Size {
     pub(super) pixels_max: u32,
     pub(super) side_max: u32,
@@ -114,24 +105,15 @@ impl Size {
         };
         Err(Error::TooLarge { width, height, max })
     }
-
-    fn decoded_bytes_max(self) -> u64 {
-        u64::from(self.pixels_max) * PIXEL_BYTES
-    }
 }
 
-/// Looks at a file, and writes it in all sizes, the full one first, or gives up at the time `until`. What is said to have a type
-/// must have it. A decoder that panics is one that does not take the file.
-pub(super) fn inspect(
-    file: Vec<u8>,
-    stated: Option<PictureType>,
-    size: Size,
-    until: Instant,
-) -> Result<Vec<Written>, Error> {
+/// Looks at a file, and writes it in all sizes, the full one first. What is said to have a type must have it. A decoder that panics
+/// is one that does not take the file.
+fn inspect(file: Vec<u8>, stated: Option<PictureType>, size: Size) -> Result<Vec<Written>, Error> {
     let inspecting = catch_unwind(|| {
         let picture_type = detect(&file, stated)?;
-        let picture = decode(file, picture_type, size, until)?;
-        writing::write_all(picture, picture_type, size, until)
+        let picture = decode(file, picture_type, size)?;
+        writing::write_all(picture, picture_type, size)
     });
     inspecting.unwrap_or(Err(Error::Broken))
 }
@@ -149,46 +131,22 @@ fn detect(file: &[u8], stated: Option<PictureType>) -> Result<PictureType, Error
     }
 }
 
-fn decode(
-    file: Vec<u8>,
-    picture_type: PictureType,
-    size: Size,
-    until: Instant,
-) -> Result<DynamicImage, Error> {
-    let mut decoder = reader(&*file, picture_type, until).into_decoder()?;
-    let (width, height) = decoder.dimensions();
-    // The header says how large the picture is, before anything is decoded.
-    size.check(width, height)?;
-    let pixels = u64::from(width) * u64::from(height);
-    let cost = match picture_type {
-        PictureType::Jpeg => Some(jpeg::cost(&file, width, height)),
-        PictureType::Png | PictureType::Webp => None,
-    };
-    if let Some(scans) = cost.map(|it| it.scans)
-        && scans * pixels > size.scanned_pixels_max
-    {
-        return Err(Error::TooManyScans(scans));
+fn decode(file: Vec<u8>, picture_type: PictureType, size: Size) -> Result<DynamicImage, Error> {
+    if picture_type == PictureType::Webp && !webp::has_whole_chunks(&file) {
+        return Err(Error::Broken);
     }
-    let orientation = decoder.orientation()?;
-    let color = decoder.color_type();
-    drop(decoder);
-    let beside = match cost {
-        Some(cost) => cost.bytes,
-        None if picture_type == PictureType::Webp => memory::beside_webp(&file, pixels, color),
-        None => 0,
-    };
-    let decoding = Decoding {
-        pixels,
-        color,
-        beside,
-        is_turned: turning::is_turned(orientation),
-    };
-    if decoding.bytes() > size.decoded_bytes_max() {
-        let max = format!("{} bytes while it is decoded", size.decoded_bytes_max());
-        return Err(Error::TooLarge { width, height, max });
+    // The header says how large the picture is, before anything is decoded.
+    let (width, height) = reader(&*file, picture_type).into_dimensions()?;
+    size.check(width, height)?;
+    if picture_type == PictureType::Jpeg {
+        let scans = jpeg::scans(&file, width, height);
+        if scans * u64::from(width) * u64::from(height) > size.scanned_pixels_max {
+            return Err(Error::TooManyScans(scans));
+        }
     }
     // Nobody else keeps the file, so that it is gone once it is decoded.
-    let decoder = reader(file, picture_type, until).into_decoder()?;
+    let mut decoder = reader(file, picture_type).into_decoder()?;
+    let orientation = decoder.orientation()?;
     let picture = DynamicImage::from_decoder(decoder)?;
     let plain = if picture.color().has_alpha() {
         picture.into_rgba8().into()
@@ -198,16 +156,11 @@ fn decode(
     turning::turn(plain, orientation)
 }
 
-/// Reads a file until a time, and little of it but its pixels.
-fn reader<T: AsRef<[u8]>>(
-    file: T,
-    picture_type: PictureType,
-    until: Instant,
-) -> ImageReader<impl BufRead + Seek> {
+/// Reads a file, and little of it but its pixels.
+fn reader<T: AsRef<[u8]>>(file: T, picture_type: PictureType) -> ImageReader<impl BufRead + Seek> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(METADATA_BYTES_MAX);
-    let file = Timed::new(Cursor::new(file), until);
-    let mut reader = ImageReader::with_format(file, format(picture_type));
+    let mut reader = ImageReader::with_format(Cursor::new(file), format(picture_type));
     reader.limits(limits);
     reader
 }

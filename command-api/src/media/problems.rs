@@ -16,7 +16,7 @@ const CHECKSUM_MISMATCH: u16 = 460;
 const NOT_KEPT_RETRY_AFTER_S: u64 = 3_600;
 
 /// The problems of a route that receives files.
-pub(crate) fn problems() -> [Problem; 11] {
+pub(crate) fn problems() -> [Problem; 12] {
     [
         not_kept(),
         length_required(),
@@ -28,6 +28,7 @@ pub(crate) fn problems() -> [Problem; 11] {
         lost(),
         unavailable(),
         overloaded(),
+        inspection_failed(),
         inspected_too_much(Duration::from_secs(20)),
     ]
 }
@@ -202,6 +203,15 @@ pub(super) fn overloaded() -> Problem {
     let detail = "The picture could not be looked at in time.";
     Problem::unavailable("media_inspection_overloaded", detail, RETRY_AFTER_S).explained(
         "The server had too much to do to look at the picture in time.",
+        "Send the request again after `Retry-After`, with the same Idempotency-Key; of an upload that goes on, the last bytes.",
+    )
+}
+
+/// The problem with a process that was to look at a picture and did not, for no reason of the picture.
+pub(super) fn inspection_failed() -> Problem {
+    let detail = "The picture could not be looked at.";
+    Problem::unavailable("media_inspection_failed", detail, RETRY_AFTER_S).explained(
+        "The server could not start the process that looks at pictures, or it was ended from outside. The operator sees it too.",
         "Send the request again after `Retry-After`, with the same Idempotency-Key; of an upload that goes on, the last bytes.",
     )
 }

@@ -1,6 +1,5 @@
 //! Stores an upload of which all bytes have arrived: looks at it, writes it in all sizes, and returns what is to be put on record.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -12,10 +11,10 @@ use tidemark_events::media::media::{PictureType, StoredVariant};
 use tidemark_events::{MediaId, Stored};
 use tidemark_platform::http::Problem;
 
-use super::inspection;
-use super::inspection::{Size, Written, inspect};
+use super::inspection::Written;
+use super::inspector::Uninspected;
 use super::parts::Upload;
-use super::problems::{of_store, overloaded, rejected};
+use super::problems::{inspection_failed, of_store, overloaded, rejected};
 use super::{Media, periods, quota};
 use crate::admission::Share;
 
@@ -29,6 +28,16 @@ pub enum Unstored {
     Lost,
     /// The bytes could not be read or kept, for now.
     Failed(Problem),
+}
+
+impl From<Uninspected> for Unstored {
+    fn from(uninspected: Uninspected) -> Self {
+        match uninspected {
+            Uninspected::Refused(reason) => Self::Rejected(rejected(&reason)),
+            Uninspected::Late => Self::Failed(overloaded()),
+            Uninspected::Failed => Self::Failed(inspection_failed()),
+        }
+    }
 }
 
 impl Media {
@@ -46,30 +55,19 @@ impl Media {
     ) -> Result<CompleteUpload, Unstored> {
         let wait = Duration::from_millis(self.settings.inspection_wait_ms);
         let permit = tokio::time::timeout(wait, self.inspections.acquire(share.clone())).await;
-        let permit = permit.map_err(|_| Unstored::Failed(overloaded()))?;
+        let _permit = permit.map_err(|_| Unstored::Failed(overloaded()))?;
         let file = upload.read(&self.store, bytes).await;
         let Upload { id, owner } = upload;
         let file = file.map_err(Unstored::Failed)?.ok_or(Unstored::Lost)?;
-        let size = Size::of(&self.settings);
-        let until = Instant::now() + Duration::from_millis(self.settings.inspection_ms);
-        let spending = Arc::clone(&self.spending);
-        // This takes a core for a while, and so none of the threads that serve others.
-        let inspecting = tokio::task::spawn_blocking(move || {
-            let begin = Instant::now();
-            let uploaded_sha256 = owner.is_none().then(|| hash(&file));
-            let written = inspect(file, stated, size, until);
-            let contents = written.map(|it| seal_all(id, it, owner.as_ref()));
-            spending.spend(share, begin.elapsed(), Instant::now());
-            (permit, uploaded_sha256, contents)
-        });
-        let inspected = inspecting.await.map_err(Problem::internal);
+        let needs_hash = owner.is_none();
+        let (uploaded_sha256, file) =
+            apart(move || (needs_hash.then(|| hash(&file)), file)).await?;
+        let begin = Instant::now();
+        let inspected = self.inspector.inspect(file, stated).await;
+        self.spending.spend(share, begin.elapsed(), Instant::now());
+        let written = inspected?;
+        let contents = apart(move || seal_all(id, written, owner.as_ref())).await?;
         // Until all is kept, no other picture takes memory beside this one.
-        let (_permit, uploaded_sha256, contents) = inspected.map_err(Unstored::Failed)?;
-        // A picture has few enough pixels, so it is the machine that is too slow.
-        if let Err(inspection::Error::TooSlow) = contents {
-            return Err(Unstored::Failed(overloaded()));
-        }
-        let contents = contents.map_err(|it| Unstored::Rejected(rejected(&it.to_string())))?;
         let contents = contents.map_err(Unstored::Failed)?.into_iter();
         let keeping = try_join_all(contents.map(|content| self.keep(id, content)));
         let variants = keeping.await.map_err(Unstored::Failed)?;
@@ -142,6 +140,14 @@ struct Content {
     bytes: i64,
     /// Of the bytes as they are kept.
     sha256: String,
+}
+
+/// Does what takes a core for a while, and so none of the threads that serve others.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Unstored> {
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked.map_err(|error| Unstored::Failed(Problem::internal(error)))
 }
 
 fn seal_all(

@@ -67,6 +67,11 @@ pub struct Media {
     pub inspection_ms: u64,
     #[garde(range(min = 1, max = 1_000))]
     pub inspections_max: usize,
+    #[garde(range(min = 1, max = 3_600))]
+    pub inspection_cpu_s: u64,
+    #[garde(range(min = 33_554_432, max = 68_719_476_736))]
+    pub inspection_bytes_max: u64,
+    pub inspector: String,
     #[garde(custom(positive))]
     pub inspection_per_user_ms: u64,
     #[garde(custom(positive))]

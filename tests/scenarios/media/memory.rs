@@ -111,7 +111,7 @@ async fn a_picture_is_decoded_in_little_memory_or_refused() {
     let bomb = progressive(4_096, 4, 1);
     assert!(bomb.len() < 200_000);
     let scans = progressive(4_096, 1, 90);
-    for (file, reason) in [(bomb, "bytes while it is decoded"), (scans, "scans")] {
+    for (file, reason) in [(bomb, "bytes of memory"), (scans, "scans")] {
         let (answer, rise) = rise(&seller, pid, "image/jpeg", file).await;
         answer.problem(422, "picture_rejected");
         let detail = answer.body["detail"].as_str().unwrap();

@@ -1,110 +1,66 @@
-//! Bounds of the work on a picture: the bytes that are written of it, and the time that it takes. No codec has such bounds, but all
-//! of them read and write again and again.
+//! What the operating system lets the process have that looks at a picture.
 
+use std::fs;
 use std::io;
-use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::time::Instant;
 
-use image::ImageError;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+use tidemark_platform::config;
 
-use super::Error;
+/// How many files it may have open: those of its input and output, and what it reads when it starts.
+const OPEN_FILES_MAX: u64 = 16;
+/// Where memory is short, the system ends this process before all others.
+const MOST_DISPENSABLE: &str = "1000";
 
-/// How many bytes a decoder gets before the time is looked at again.
-const READ_BYTES: usize = 8_192;
-
-/// Takes so many bytes, and no more.
-pub(super) struct Bounded {
-    bytes: Vec<u8>,
-    bytes_max: usize,
-    is_full: bool,
+/// The bounds of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::media) struct Bounds {
+    /// The most memory that it writes to, the program's own included, in bytes.
+    pub(in crate::media) memory_bytes: u64,
+    /// How long it may use a core.
+    pub(in crate::media) cpu_s: u64,
 }
 
-impl Bounded {
-    pub(super) const fn new(bytes_max: usize) -> Self {
+impl Bounds {
+    pub(in crate::media) const fn of(settings: &config::Media) -> Self {
         Self {
-            bytes: Vec::new(),
-            bytes_max,
-            is_full: false,
+            memory_bytes: settings.inspection_bytes_max,
+            cpu_s: settings.inspection_cpu_s,
         }
     }
 
-    /// What an encoder wrote that ended so.
-    pub(super) fn finish(self, encoded: Result<(), ImageError>) -> Result<Vec<u8>, Error> {
-        if self.is_full {
-            return Err(Error::TooManyBytes(self.bytes_max));
-        }
-        encoded?;
-        Ok(self.bytes)
-    }
-}
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.bytes_max {
-            self.is_full = true;
-            return Err(ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
+    /// Every limit. It writes no file and starts no process, and what it leaves behind holds nothing of the picture.
+    const fn limits(self) -> [(Resource, u64); 6] {
+        [
+            (Resource::Data, self.memory_bytes),
+            (Resource::Cpu, self.cpu_s),
+            (Resource::Core, 0),
+            (Resource::Fsize, 0),
+            (Resource::Nofile, OPEN_FILES_MAX),
+            (Resource::Nproc, 0),
+        ]
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Whether this process has no more than that.
+    pub(super) fn hold(self) -> bool {
+        self.limits().into_iter().all(is_kept)
+    }
+
+    /// Bounds this process, and what it starts in its place.
+    pub(super) fn set(self) -> io::Result<()> {
+        // Only on Linux is there such a file, and it says only who goes first.
+        fs::write("/proc/self/oom_score_adj", MOST_DISPENSABLE).ok();
+        let missing = self.limits().into_iter().filter(|it| !is_kept(*it));
+        for (resource, most) in missing {
+            let Rlimit { maximum, .. } = getrlimit(resource);
+            let current = Some(most.min(maximum.unwrap_or(most)));
+            setrlimit(resource, Rlimit { current, maximum })?;
+        }
         Ok(())
     }
 }
 
-/// Reads or writes until a time, and then fails.
-pub(super) struct Timed<T> {
-    pub(super) inner: T,
-    until: Instant,
-}
-
-impl<T> Timed<T> {
-    pub(super) const fn new(inner: T, until: Instant) -> Self {
-        Self { inner, until }
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if Instant::now() < self.until {
-            Ok(())
-        } else {
-            Err(ErrorKind::TimedOut.into())
-        }
-    }
-}
-
-impl<T: Write> Write for Timed<T> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check()?;
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl<T: Read> Read for Timed<T> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.check()?;
-        self.inner.read(bytes)
-    }
-}
-
-impl<T: BufRead> BufRead for Timed<T> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.check()?;
-        let bytes = self.inner.fill_buf()?;
-        Ok(&bytes[..bytes.len().min(READ_BYTES)])
-    }
-
-    fn consume(&mut self, bytes: usize) {
-        self.inner.consume(bytes);
-    }
-}
-
-impl<T: Seek> Seek for Timed<T> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.inner.seek(to)
-    }
+fn is_kept((resource, most): (Resource, u64)) -> bool {
+    let Rlimit { current, .. } = getrlimit(resource);
+    current.is_some_and(|it| it <= most)
 }

@@ -6,7 +6,7 @@ use image::{DynamicImage, RgbImage, RgbaImage};
 use super::Error;
 
 /// Whether rows become columns.
-pub(super) const fn is_turned(orientation: Orientation) -> bool {
+const fn is_turned(orientation: Orientation) -> bool {
     matches!(
         orientation,
         Orientation::Rotate90

@@ -1,16 +1,13 @@
 //! Writes a picture anew, in all sizes.
 
-use std::fmt::Display;
 use std::io;
-use std::io::Write;
-use std::time::Instant;
+use std::io::{ErrorKind, Write};
 
 use fast_image_resize::{MulDiv, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageError};
 use tidemark_events::media::media::{PictureType, Variant};
 
-use super::bounds::{Bounded, Timed};
 use super::{Error, Size, Written};
 
 /// The quality of JPEG: fine enough that the eye does not see it on photos, at an eighth of the bytes.
@@ -23,7 +20,6 @@ pub(super) fn write_all(
     mut picture: DynamicImage,
     uploaded: PictureType,
     size: Size,
-    until: Instant,
 ) -> Result<Vec<Written>, Error> {
     let small_type = if picture.color().has_alpha() {
         PictureType::Png
@@ -34,11 +30,11 @@ pub(super) fn write_all(
         PictureType::Png => PictureType::Png,
         PictureType::Jpeg | PictureType::Webp => small_type,
     };
-    let mut written = vec![write(Variant::Full, &picture, full_type, size, until)?];
+    let mut written = vec![write(Variant::Full, &picture, full_type, size)?];
     if picture.color().has_alpha() {
         // What is not seen must not colour what is. It is done once and in place, and not with a copy for each size.
         let multiplied = MulDiv::new().multiply_alpha_inplace(&mut picture);
-        multiplied.map_err(|error| cannot_resize(&error))?;
+        multiplied.map_err(|_| Error::Broken)?;
     }
     for (variant, fit) in [
         (Variant::Square32, Fit::Square(32)),
@@ -48,7 +44,7 @@ pub(super) fn write_all(
         (Variant::Within800, Fit::Within(800, 600)),
     ] {
         let smaller = resize(&picture, fit)?;
-        written.push(write(variant, &smaller, small_type, size, until)?);
+        written.push(write(variant, &smaller, small_type, size)?);
     }
     Ok(written)
 }
@@ -97,17 +93,12 @@ fn resize(picture: &DynamicImage, fit: Fit) -> Result<DynamicImage, Error> {
     let options = ResizeOptions::new().fit_into_destination(Some((0.5, 0.5)));
     let options = options.use_alpha(false);
     let resizing = Resizer::new().resize(picture, &mut resized, &options);
-    resizing.map_err(|error| cannot_resize(&error))?;
+    resizing.map_err(|_| Error::Broken)?;
     if resized.color().has_alpha() {
         let divided = MulDiv::new().divide_alpha_inplace(&mut resized);
-        divided.map_err(|error| cannot_resize(&error))?;
+        divided.map_err(|_| Error::Broken)?;
     }
     Ok(resized)
-}
-
-fn cannot_resize(error: &impl Display) -> Error {
-    tracing::debug!(%error, "a picture cannot be resized");
-    Error::Broken
 }
 
 fn write(
@@ -115,9 +106,8 @@ fn write(
     picture: &DynamicImage,
     picture_type: PictureType,
     size: Size,
-    until: Instant,
 ) -> Result<Written, Error> {
-    let mut written = Timed::new(Bounded::new(size.written_bytes), until);
+    let mut written = Bounded::new(size.written_bytes);
     let encoded = match picture_type {
         PictureType::Jpeg => {
             let encoder = JpegEncoder::new_with_quality(&mut written, JPEG_QUALITY);
@@ -132,7 +122,7 @@ fn write(
         picture_type,
         width: picture.width(),
         height: picture.height(),
-        bytes: written.inner.finish(encoded)?,
+        bytes: written.finish(encoded)?,
     })
 }
 
@@ -152,4 +142,45 @@ fn write_png(picture: &DynamicImage, written: impl Write) -> io::Result<()> {
     pixels.write_all(picture.as_bytes())?;
     pixels.finish()?;
     Ok(writer.finish()?)
+}
+
+/// Takes so many bytes, and no more.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    is_full: bool,
+}
+
+impl Bounded {
+    const fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            bytes_max,
+            is_full: false,
+        }
+    }
+
+    /// What an encoder wrote that ended so.
+    fn finish(self, encoded: Result<(), ImageError>) -> Result<Vec<u8>, Error> {
+        if self.is_full {
+            return Err(Error::TooManyBytes(self.bytes_max));
+        }
+        encoded?;
+        Ok(self.bytes)
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.bytes_max {
+            self.is_full = true;
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
