@@ -185,7 +185,7 @@ mod tests {
             if piece % 50 == 49 {
                 29 * second
             } else {
-                second / 2
+                second / 4
             }
         };
         assert_eq!(sent(pauses, Duration::ZERO).await, Ok(100));
