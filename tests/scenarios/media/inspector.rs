@@ -54,7 +54,7 @@ async fn a_picture_that_keeps_a_core_busy_for_too_long_is_refused() {
     let refused = seller.upload("image/jpeg", progressive(4_096, 1, 95)).await;
     refused.problem(422, "picture_rejected");
     let detail = refused.body["detail"].as_str().unwrap();
-    assert_eq!(detail, "looking at the picture takes longer than 1 seconds");
+    assert!(detail.contains("takes longer than 1 seconds"), "{detail}");
 }
 
 /// The processes that a process has started and that still run.
@@ -84,7 +84,7 @@ async fn a_picture_whose_process_is_killed_can_be_sent_again() {
             let mut all = children(commands.pid()).into_iter();
             all.find(|child| {
                 let limits = std::fs::read_to_string(file_of(*child, "limits"));
-                limits.is_ok_and(|it| it.contains("Max core file size        0 "))
+                limits.is_ok_and(|it| it.contains("Max file size             0 "))
             })
         })
         .await;

@@ -51,6 +51,7 @@ async fn a_gibibyte_of_transfers_at_once_takes_a_part_of_it_in_memory() {
         .set("TIDEMARK_MEDIA__UPLOADS_PER_USER_MAX", "200")
         .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", "10000000000")
         .set("TIDEMARK_MEDIA__INSPECTION_MS", "120000")
+        .set("TIDEMARK_MEDIA__INSPECTION_CPU_S", "120")
         .relay()
         .projector()
         .start()
@@ -98,6 +99,7 @@ async fn rise(client: &Client, pid: u32, media_type: &str, file: Vec<u8>) -> (An
 async fn a_picture_is_decoded_in_little_memory_or_refused() {
     let app = App::builder()
         .set("TIDEMARK_MEDIA__INSPECTION_MS", "120000")
+        .set("TIDEMARK_MEDIA__INSPECTION_CPU_S", "120")
         .set("TIDEMARK_MEDIA__INSPECTION_PER_USER_MS", "120000")
         .start()
         .await;
