@@ -240,8 +240,8 @@ fn a_call_of_the_schedule_is_broken_off_before_the_next_slot_comes() {
     let too_short = limit(Trigger::Schedule, 70_001, asked(10_001, 48));
     assert_eq!(too_short, None, "it would not be over when the slot comes");
     // Tidemark was late by 50 seconds.
-    let late = limit(Trigger::Schedule, 110_000, asked(0, 5));
-    assert_eq!(late, Some((54_000, 130)));
+    let late = limit(Trigger::Schedule, 110_000, asked(0, 6));
+    assert_eq!(late, Some((53_000, 130)));
     let too_late = limit(Trigger::Schedule, 70_000, attempt(Outcome::TooLate));
     assert_eq!(too_late, None);
 }
