@@ -103,7 +103,7 @@ async fn serve(
         actions_stored,
     };
     let follows = roles.iter().any(|it| *it != Role::Effects);
-    let measuring = Measuring::new(prompt_pool.clone(), &config.projection)?;
+    let measuring = Measuring::new(&prompt_pool, &config.projection)?;
     let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring.run()));
     let _pools = AbortOnDropHandle::new(tokio::spawn(database::measure(vec![
         ("rows", PgPool::clone(&rows_pool)),

@@ -155,3 +155,38 @@ async fn actions_that_are_not_accepted_are_measured_until_they_are() {
     app.start_command_api().await;
     projector.measures(metric, failing, |it| it == 0.0).await;
 }
+
+/// Else a lock on the actions of reactors would also hide that the relay falls behind.
+#[tokio::test]
+async fn what_cannot_be_measured_is_told_and_all_else_is_measured_meanwhile() {
+    let app = App::builder()
+        .set("TIDEMARK_PROJECTION__MEASURE_MS", 20)
+        .set("TIDEMARK_DATABASE__LOCK_TIMEOUT_MS", 200)
+        .start()
+        .await;
+    let projector = app.spawn_projector().await;
+    let (age, position) = ("tidemark_measurement_age_seconds", "tidemark_log_position");
+    let of = |measurement: &str| format!("measurement=\"{measurement}\"");
+    projector.measures(position, "", |it| it == 0.0).await;
+    projector.measures(age, "", |it| it == 0.0).await;
+
+    let mut locked = app.database.pool.begin().await.unwrap();
+    let lock = "lock table reactor_actions in access exclusive mode";
+    sqlx::raw_sql(lock).execute(&mut *locked).await.unwrap();
+    projector
+        .measures(age, &of("due_actions"), |it| it > 0.0)
+        .await;
+    projector
+        .measures(age, &of("given_up_actions"), |it| it > 0.0)
+        .await;
+    app.category(None).await;
+    projector.measures(position, "", |it| it > 0.0).await;
+    let behind = "insert into reactors (name, position) values ('other', 0)";
+    execute(&app, behind).await;
+    let lag = "tidemark_reactor_lag_seconds";
+    projector
+        .measures(lag, "reactor=\"other\"", |it| it > 0.0)
+        .await;
+    locked.rollback().await.unwrap();
+    projector.measures(age, "", |it| it == 0.0).await;
+}
