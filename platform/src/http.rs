@@ -14,7 +14,7 @@ pub mod tus;
 pub(crate) mod words;
 
 pub use body::{ReceivedBody, Streamed, body_limit, body_timeout, unreadable_body};
-pub use content_tag::tag_content;
+pub use content_tag::{document_tag, tag_content};
 pub use correlation::Correlation;
 pub use headers::{
     CAUSATION_ID, EMAIL_ADDRESS, IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, PHONE_NUMBER,

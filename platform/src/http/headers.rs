@@ -23,9 +23,9 @@ pub const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
 const IDEMPOTENCY_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// The stream versions that the client accepts, as in `If-Match: "7"` or `If-Match: "7", "8"`. `*` and a
-/// missing header accept any version, and a tag that is none of ours is that of no version. A weak tag counts: a
-/// document has one if it was compressed, and a command is about the version and not about the bytes that were sent,
-/// for which RFC 9110, section 13.1.1, wants a strong one.
+/// missing header accept any version, and a tag that is none of ours is that of no version. The tag of a document counts, which
+/// holds a hash behind the version, and a weak one, which it has if it was compressed: a command is about the version and not
+/// about the bytes that were sent, for which RFC 9110, section 13.1.1, wants a strong one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<Vec<u64>>);
 
@@ -34,7 +34,7 @@ pub struct IfMatch(pub Option<Vec<u64>>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(pub Option<String>);
 
-/// The response header with a stream's version, in the form that `If-Match` takes.
+/// The response header of a command with a stream's version, in the form that `If-Match` takes.
 #[must_use]
 pub fn etag(version: u64) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::try_from(format!("\"{version}\""));
@@ -71,8 +71,9 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<EntityTags>, Proble
 /// The version that this is the tag of. Two tags are equal only if each character is.
 fn version(tag: &EntityTag) -> Option<u64> {
     let opaque = str::from_utf8(&tag.opaque).ok()?;
-    let version = opaque.parse::<u64>().ok()?;
-    (version.to_string() == opaque).then_some(version)
+    let digits = opaque.split_once('.').map_or(opaque, |(digits, _)| digits);
+    let version = digits.parse::<u64>().ok()?;
+    (version.to_string() == digits).then_some(version)
 }
 
 impl IdempotencyKey {
@@ -111,4 +112,36 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 
 fn unquoted(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::document_tag;
+
+    fn version_of(tag: &HeaderValue) -> Option<u64> {
+        let headers = HeaderMap::from_iter([(IF_MATCH, tag.clone())]);
+        match if_match(&headers).unwrap() {
+            Some(EntityTags::Listed(tags)) => version(&tags[0]),
+            Some(EntityTags::Any) | None => None,
+        }
+    }
+
+    #[test]
+    fn a_document_that_shows_something_else_at_the_same_version_has_another_tag() {
+        let (_, named) = document_tag(7, br#"{"name":"Ada","version":7}"#);
+        let (_, erased) = document_tag(7, br#"{"name":null,"version":7}"#);
+        assert_ne!(named, erased);
+        let (_, answered) = etag(7);
+        for tag in [named, erased, answered] {
+            assert_eq!(version_of(&tag), Some(7), "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_of_ours_is_of_no_version() {
+        for tag in ["\"07\"", "\"07.a\"", "\".7\"", "\"a.7\"", "\"+7\"", "\"\""] {
+            assert_eq!(version_of(&HeaderValue::from_static(tag)), None, "{tag}");
+        }
+    }
 }

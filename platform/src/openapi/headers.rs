@@ -65,7 +65,7 @@ impl Header {
     pub const IF_NONE_MATCH: Self = Self {
         name: "If-None-Match",
         description: "The document is not sent again if it is still the one that had this `ETag`.",
-        example: "\"7\"",
+        example: "\"7.eYp0nmn3XAaILg8Y3UMP4w\"",
         kind: Kind::Text,
     };
     /// Which bytes of a file a client wants.
@@ -144,7 +144,8 @@ impl Header {
     /// The version of what an answer is about.
     pub const ETAG: Self = Self {
         name: "ETag",
-        description: "The version after the command, or that of the document. Send it as `If-Match` or `If-None-Match`.",
+        description: "The version after the command; of a document its version and, behind a dot, what changes with anything that it shows, \
+                      such as a name that is erased. Send it as it is, as `If-Match` or `If-None-Match`.",
         example: "\"7\"",
         kind: Kind::Text,
     };

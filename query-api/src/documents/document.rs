@@ -4,8 +4,8 @@ use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use tidemark_platform::http::etag;
+use serde::{Deserialize, Serialize};
+use tidemark_platform::http::document_tag;
 use tidemark_platform::tidemark::Token;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ pub(crate) struct Document {
     pub(crate) token: Token,
     /// Whether the document lacks events; unknown of one that did not come from its row.
     pub(crate) mark: Option<ParkedMark>,
-    /// The version of the document's stream as an `ETag`, if the document states a version.
+    /// The `ETag` of the document, which begins with the version of its stream, if it states one.
     etag: Option<(HeaderName, HeaderValue)>,
     /// The document as JSON text.
     pub(crate) json: Bytes,
@@ -39,9 +39,27 @@ impl Document {
         Self {
             token,
             mark: None,
-            etag: versioned.ok().map(|found| etag(found.version)),
+            etag: versioned
+                .ok()
+                .map(|found| document_tag(found.version, json.as_bytes())),
             json: json.into(),
         }
+    }
+
+    /// A document that is made for the answer, of rows that reflect the token's position and are marked so.
+    ///
+    /// # Errors
+    /// If it is no JSON.
+    pub(crate) fn made(
+        token: Token,
+        mark: Option<ParkedMark>,
+        shown: &impl Serialize,
+    ) -> Result<Self, Error> {
+        let json = serde_json::to_string(shown)?;
+        Ok(Self {
+            mark,
+            ..Self::new(token, json)
+        })
     }
 
     /// The document that a query for one found.

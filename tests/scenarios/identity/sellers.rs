@@ -38,14 +38,22 @@ async fn the_name_of_an_erased_seller_is_gone() {
         .await;
     let seller = app.seller().await;
     app.settle().await;
+    let path = format!("/v1/sellers/{}", seller.id);
+    let named = app.client.get(&path).await.ok();
+    let cached = app.client.with("if-none-match", named.header("etag"));
+    assert_eq!(cached.get(&path).await.status, 304);
     sqlx::query("select destroy_subject_keys($1)")
         .bind(seller.id)
         .execute(&app.database.pool)
         .await
         .unwrap();
     eventually("the erasure", || async {
-        let read = app.client.get(&format!("/v1/sellers/{}", seller.id)).await;
+        let read = app.client.get(&path).await;
         read.ok().body["display_name"].is_null().then_some(())
     })
     .await;
+    // The version is the same, and yet a cache that asks is told what has changed.
+    let read = cached.get(&path).await.ok();
+    assert_eq!((read.status, read.version()), (200, named.version()));
+    assert!(read.body["display_name"].is_null(), "{read:?}");
 }

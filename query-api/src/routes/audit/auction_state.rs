@@ -2,13 +2,12 @@
 //! there.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_events::audit::reading::Scope;
 use tidemark_events::{Moment, Recorded, Stored};
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Correlation, FieldError, Json, Path, Problem, Query, etag};
+use tidemark_platform::http::{Correlation, FieldError, Path, Problem, Query};
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::{Auction, Row};
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 use super::{record, require_auditor};
 use crate::app::App;
+use crate::documents::Document;
 use crate::error::Error;
 use crate::freshness::fresh_head;
 
@@ -66,7 +66,7 @@ pub(super) async fn state(
     Tidemark(token): Tidemark,
     Path(stream_id): Path<Uuid>,
     Query(as_of): Query<AsOf>,
-) -> Result<Response, Error> {
+) -> Result<Document, Error> {
     require_auditor(&user)?;
     let AsOf { version, at } = as_of;
     if version.is_some() && at.is_some() {
@@ -88,8 +88,7 @@ pub(super) async fn state(
         at: at.map(Stored::from),
     };
     record(&app, &correlation, &user, scope).await?;
-    let tag = etag(row.version.unsigned_abs());
-    Ok((reflected, [tag], Json(row)).into_response())
+    Document::made(reflected, None, &row)
 }
 
 /// The auction that the events up to the version or the moment add up to; `None` before its first

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tidemark_events::Sealed;
 use tidemark_events::identity::user::Role;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Json, etag};
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::identity::profile;
 use tidemark_read_models::identity::profile::Row;
@@ -78,7 +76,7 @@ async fn me(
     State(app): State<App>,
     user: User,
     Tidemark(token): Tidemark,
-) -> Result<Response, Error> {
+) -> Result<Document, Error> {
     let (token, mark, row) = find(&app, token, user.id).await?;
     let unseal = async |number: &Sealed| app.subject_keys.unseal("phone_number", number).await;
     let phone = match &row.phone {
@@ -106,8 +104,7 @@ async fn me(
         registered_at: row.registered_at,
         version: row.version,
     };
-    let tag = etag(row.version.unsigned_abs());
-    Ok((token, mark, [tag], Json(profile)).into_response())
+    Document::made(token, mark, &profile)
 }
 
 /// What is known of the user with this id, sealed.

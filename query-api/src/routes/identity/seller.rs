@@ -3,10 +3,9 @@
 //! at all.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_events::identity::user::Role;
-use tidemark_platform::http::{Json, Path, etag};
+use tidemark_platform::http::Path;
 use tidemark_platform::tidemark::Tidemark;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,6 +14,7 @@ use uuid::Uuid;
 
 use super::profile;
 use crate::app::App;
+use crate::documents::Document;
 use crate::error::Error;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -50,7 +50,7 @@ async fn get(
     State(app): State<App>,
     Tidemark(token): Tidemark,
     Path(id): Path<Uuid>,
-) -> Result<Response, Error> {
+) -> Result<Document, Error> {
     let (token, mark, row) = profile::find(&app, token, id).await?;
     if !row.roles.contains(&Role::Seller) {
         return Err(Error::NotFound);
@@ -62,6 +62,5 @@ async fn get(
         avatar: row.avatar.map(|it| it.0),
         version: row.version,
     };
-    let tag = etag(row.version.unsigned_abs());
-    Ok((token, mark, [tag], Json(seller)).into_response())
+    Document::made(token, mark, &seller)
 }
