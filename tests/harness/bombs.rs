@@ -11,23 +11,23 @@ fn webp(chunks: &[Vec<u8>]) -> Vec<u8> {
     [b"RIFF", &bytes[..], b"WEBP", &chunks].concat()
 }
 
-fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], content: &[u8]) -> Vec<u8> {
     let bytes = u32::try_from(content.len()).unwrap().to_le_bytes();
     let filling = vec![0; content.len() % 2];
-    [name, &bytes[..], content, &filling].concat()
+    [&name, &bytes[..], content, &filling].concat()
 }
 
 /// The header of an extended file, with these flags, of a picture of this side.
 fn extended(flags: u8, side: u32) -> Vec<u8> {
     let side = &(side - 1).to_le_bytes()[..3];
-    chunk(b"VP8X", &[&[flags, 0, 0, 0], side, side].concat())
+    chunk(*b"VP8X", &[&[flags, 0, 0, 0], side, side].concat())
 }
 
 /// A small picture with metadata that are said to have 4 GiB.
 #[must_use]
 pub fn metadata_of_gibibytes() -> Vec<u8> {
     let small = picture(4, 4, ImageFormat::WebP);
-    let mut file = webp(&[extended(8, 4), small[12..].to_vec(), chunk(b"EXIF", b"")]);
+    let mut file = webp(&[extended(8, 4), small[12..].to_vec(), chunk(*b"EXIF", b"")]);
     let end = file.len();
     file[end - 4..].copy_from_slice(&0xffff_ff00_u32.to_le_bytes());
     file
@@ -36,7 +36,7 @@ pub fn metadata_of_gibibytes() -> Vec<u8> {
 /// A picture of one pixel, whose only frame has 16,383 × 16,383.
 #[must_use]
 pub fn large_frame() -> Vec<u8> {
-    webp(&[extended(0, 1), chunk(b"VP8 ", &frame())])
+    webp(&[extended(0, 1), chunk(*b"VP8 ", &frame())])
 }
 
 /// An animation of one pixel, whose first picture has 16,383 × 16,383.
@@ -47,10 +47,10 @@ pub fn large_frame_of_animation() -> Vec<u8> {
     let picture = [
         &at_and_size[..],
         &milliseconds_and_flags,
-        &chunk(b"VP8 ", &frame()),
+        &chunk(*b"VP8 ", &frame()),
     ]
     .concat();
-    let animation = [chunk(b"ANIM", &[0; 6]), chunk(b"ANMF", &picture)].concat();
+    let animation = [chunk(*b"ANIM", &[0; 6]), chunk(*b"ANMF", &picture)].concat();
     webp(&[extended(2, 1), animation])
 }
 
@@ -87,7 +87,7 @@ pub fn many_codes() -> Vec<u8> {
     for _ in 0..80 {
         bits.put(0, 8);
     }
-    webp(&[chunk(b"VP8L", &bits.bytes)])
+    webp(&[chunk(*b"VP8L", &bits.bytes)])
 }
 
 /// Bits, from the lowest of each byte on.

@@ -96,7 +96,7 @@ async fn a_picture_whose_process_is_killed_can_be_sent_again() {
     let (refused, ()) = join(seller.upload("image/png", file.clone()), killing).await;
     refused.problem(503, "media_inspection_failed");
     assert!(refused.headers.contains_key("retry-after"));
-    commands.measures(FAILURES, "", |it| it == 1.0).await;
+    commands.measures(FAILURES, "", |it| it > 0.0).await;
     seller.upload("image/png", file).await.ok();
 }
 
