@@ -4,13 +4,23 @@
 //! finds a place.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::destinations::{Call, Destinations};
-use super::due::effects::Queue;
 use super::owners::{Owners, Place};
+
+/// What waits for one user at one destination.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    /// None if the system has it done of itself.
+    pub(super) owner_id: Option<Uuid>,
+    pub(super) destination: String,
+    /// The time until the first of it is due.
+    pub(super) due_in: Duration,
+}
 
 /// Who has had a turn, and what is under way.
 pub(super) struct Turns {

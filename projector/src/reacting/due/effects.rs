@@ -1,23 +1,10 @@
 //! Effects that are due: those of each user at each destination are a queue of their own.
 
-use std::time::Duration;
-
 use sqlx::PgPool;
-use uuid::Uuid;
 
 use super::{Lease, Taken, wait};
 use crate::reacting::attempts::Attempt;
-use crate::reacting::turns::Turn;
-
-/// What waits for one user at one destination.
-#[derive(Clone, Debug)]
-pub(in crate::reacting) struct Queue {
-    /// None if the system has it done of itself.
-    pub(in crate::reacting) owner_id: Option<Uuid>,
-    pub(in crate::reacting) destination: String,
-    /// The time until the first of it is due.
-    pub(in crate::reacting) due_in: Duration,
-}
+use crate::reacting::turns::{Queue, Turn};
 
 /// All queues of an effect. That costs as much as there are queues, however much waits in them.
 pub(in crate::reacting) async fn waiting(pool: &PgPool, effect: &str) -> sqlx::Result<Vec<Queue>> {
