@@ -218,7 +218,8 @@ async fn a_column_that_is_computed_otherwise_is_a_difference() {
 async fn impatient() -> App {
     App::builder()
         .set("TIDEMARK_REBUILD__COMPARE_LOOKS_MAX", 3)
-        .set("TIDEMARK_REBUILD__COMPARE_PAUSE_MS", 10)
+        // A row that always changes does so between two looks, also where a commit takes long.
+        .set("TIDEMARK_REBUILD__COMPARE_PAUSE_MS", 200)
         .set("TIDEMARK_REBUILD__COMPARE_ATTEMPTS_MAX", 2)
         .set("TIDEMARK_REBUILD__TICK_MS", 50)
         .projector()
