@@ -42,7 +42,7 @@ enum Destination {
 pub(crate) struct SendMail {
     destination: Destination,
     from: Mailbox,
-    /// Before further attempts.
+    /// How long it waits before each further attempt at a mail that was not taken.
     pauses_ms: Vec<u32>,
     keys: SubjectKeys,
     ways: Option<Ways>,

@@ -28,7 +28,7 @@ use look_ups::{LookUps, Place};
 pub(super) use exchange::{Answer, KEPT_BYTES_MAX};
 pub(super) use tls::of_platform;
 
-/// Calls servers.
+/// Calls the servers of tasks, as the settings say.
 pub(super) struct HttpClient {
     tls: TlsConnector,
     look_ups: LookUps,

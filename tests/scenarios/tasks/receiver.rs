@@ -236,3 +236,16 @@ pub(crate) async fn cancelled_run(user: &Client) -> (Uuid, Uuid) {
         .ok();
     (task, run.id())
 }
+
+/// The time from the call of a server that has too much to do, and asks for a second, until it is called again.
+pub(super) async fn pause_of_a_busy_server(app: &App) -> Duration {
+    let server = Receiver::start().await;
+    let user = app.user().await;
+    let task = define(&user, &server.url("busy"), json!({})).await;
+    let run = run(&user, task).await;
+    assert_eq!(outcomes(&run), ["refused 429", "delivered 200"]);
+    let [first, second] = &server.received()[..] else {
+        panic!("two calls");
+    };
+    second.at - first.at
+}

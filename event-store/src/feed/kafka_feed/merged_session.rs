@@ -134,10 +134,11 @@ impl MergedSession {
     /// from the log.
     pub(super) fn follow_timeline(&mut self, timeline: Timeline, counts: &mut FeedCounts) {
         self.timeline = timeline;
-        if let Some(later) = self.later.take_if(|it| it.timeline != timeline) {
+        if let Some(later) = self.later.take()
+            && later.timeline != timeline
+        {
             count_foreign(later.timeline, later.position, later.records, counts);
         }
-        self.later = None;
     }
 
     /// Drops the events that are not in the log, which ends at `head`: those that wait, and `collected` ones that were
